@@ -1,0 +1,269 @@
+//! restic: its verbs, its answers and its codes, in our words. One trait, the subprocess behind it or a fake.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::names::{RepositoryName, SnapshotId};
+
+/// restic, for the repositories of one configuration. No call asks for a password or waits for ever.
+#[async_trait]
+pub trait Restic: Send + Sync {
+    /// Finds restic and its version; asked once, then remembered.
+    ///
+    /// # Errors
+    /// `Missing` when there is none, `TooOld` below the version that svc needs.
+    async fn version(&self) -> Result<String, ResticError>;
+
+    /// The id of the repository, from its `config`: proves that it is there and that the password is right.
+    async fn repository_id(&self, repository: &RepositoryName) -> Result<String, ResticError>;
+
+    /// Makes the repository.
+    async fn init(&self, repository: &RepositoryName) -> Result<String, ResticError>;
+
+    /// Every snapshot in it, oldest first, without taking a lock.
+    async fn snapshots(&self, repository: &RepositoryName) -> Result<Vec<Snapshot>, ResticError>;
+
+    /// Saves files. The latest figures go to `progress`; `cancel` ends restic in good order.
+    async fn backup(
+        &self,
+        repository: &RepositoryName,
+        request: &BackupRequest,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<BackupSummary, ResticError>;
+
+    /// What a snapshot holds at and below each of these paths, in the same order; nothing for one it does not hold.
+    async fn contents(
+        &self,
+        repository: &RepositoryName,
+        snapshot: &SnapshotId,
+        paths: &[PathBuf],
+    ) -> Result<Vec<Option<Counts>>, ResticError>;
+
+    /// Writes these paths of a snapshot, with their parents, below a new empty directory.
+    async fn restore(
+        &self,
+        repository: &RepositoryName,
+        request: &RestoreRequest,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ResticError>;
+}
+
+/// What one `restic backup` saves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BackupRequest {
+    /// Absolute paths, all of which exist.
+    pub sources: Vec<PathBuf>,
+    /// Tags of the snapshot.
+    pub tags: Vec<String>,
+    /// restic's exclude patterns.
+    pub exclude: Vec<String>,
+    /// The host it is filed under.
+    pub host: String,
+    /// The snapshot to compare with; nothing: restic chooses.
+    pub parent: Option<SnapshotId>,
+}
+
+/// What one `restic restore` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Absolute paths in it.
+    pub include: Vec<PathBuf>,
+    /// Where its `/` goes.
+    pub target: PathBuf,
+}
+
+/// A snapshot as restic lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Its full id.
+    pub id: SnapshotId,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub time: Timestamp,
+    /// The host it is filed under.
+    pub host: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What it holds.
+    pub paths: Vec<PathBuf>,
+    /// Files and bytes; nothing for one made before restic 0.17.
+    pub counts: Option<Counts>,
+}
+
+impl Snapshot {
+    /// Whether it carries a tag.
+    #[must_use]
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|have| have == tag)
+    }
+
+    /// Whether a path is one of those it holds, or below one.
+    #[must_use]
+    pub fn covers(&self, path: &Path) -> bool {
+        self.paths.iter().any(|root| path.starts_with(root))
+    }
+}
+
+/// How much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Files.
+    pub files: u64,
+    /// Bytes of their content.
+    pub bytes: u64,
+}
+
+/// How far restic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Done so far.
+    pub done: Counts,
+    /// In all; nothing until restic knows it.
+    pub total: Option<Counts>,
+}
+
+/// What a backup did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// The snapshot: present also when something was unreadable.
+    pub snapshot: SnapshotId,
+    /// What it holds.
+    pub counts: Counts,
+    /// Bytes that were new to the repository, as stored.
+    pub added: u64,
+    /// New and changed files.
+    pub changed_files: u64,
+    /// What could not be read (restic's code 3), at most 100 lines. Empty: everything was.
+    pub unreadable: Vec<String>,
+    /// The snapshot is there although restic ended with 3.
+    pub partial: bool,
+}
+
+/// What went wrong with restic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResticError {
+    /// There is no restic.
+    #[error("restic is not installed: `{program}` was not found")]
+    Missing {
+        /// What was looked for.
+        program: String,
+    },
+    /// Its version will not do.
+    #[error("restic {found} is too old: svc needs {needed} or newer")]
+    TooOld {
+        /// What is there.
+        found: String,
+        /// What it takes.
+        needed: &'static str,
+    },
+    /// The repository's settings cannot be used.
+    #[error("repository `{repository}` cannot be used: {reason}")]
+    Settings {
+        /// The repository.
+        repository: String,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A secret file is open to others.
+    #[error("secret file `{path}` is {how}")]
+    LooseSecret {
+        /// The file.
+        path: PathBuf,
+        /// `world-readable` or `group-writable`.
+        how: &'static str,
+    },
+    /// The directory where the repository should be mounted is not a mount point.
+    #[error("repository `{repository}` is not there: `{mount_point}` is not mounted")]
+    NotMounted {
+        /// The repository.
+        repository: String,
+        /// The directory.
+        mount_point: PathBuf,
+    },
+    /// restic ended with a code that says what is wrong, or with one nobody knows.
+    #[error("restic {verb} on repository `{repository}` failed: {kind}")]
+    Failed {
+        /// restic's verb.
+        verb: &'static str,
+        /// The repository.
+        repository: String,
+        /// What kind of failure.
+        kind: ResticFailure,
+        /// The end of what it wrote to stderr, secrets struck out.
+        text: String,
+    },
+    /// It was cancelled, in good order.
+    #[error("restic {verb} was cancelled")]
+    Cancelled {
+        /// restic's verb.
+        verb: &'static str,
+    },
+    /// It did not end in time, and was ended.
+    #[error("restic {verb} on repository `{repository}` did not end within {seconds} s")]
+    Deadline {
+        /// restic's verb.
+        verb: &'static str,
+        /// The repository.
+        repository: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// What it wrote makes no sense.
+    #[error("restic {verb} on repository `{repository}` wrote something unexpected: {reason}")]
+    Output {
+        /// restic's verb.
+        verb: &'static str,
+        /// The repository.
+        repository: String,
+        /// What was missing.
+        reason: String,
+    },
+    /// It could not be run at all.
+    #[error("restic could not be run: {reason}")]
+    Spawn {
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// What restic's exit code and text say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResticFailure {
+    /// Code 10.
+    #[error("there is no repository")]
+    NoRepository,
+    /// Code 11.
+    #[error("the repository is locked")]
+    Locked,
+    /// Code 12.
+    #[error("wrong password")]
+    WrongPassword,
+    /// Its text speaks of a full disk.
+    #[error("no space left")]
+    NoSpace,
+    /// Its text speaks of a connection.
+    #[error("the repository cannot be reached")]
+    Unreachable,
+    /// Its text speaks of damaged data.
+    #[error("the repository is damaged")]
+    Damaged,
+    /// It was killed by this signal.
+    #[error("killed by signal {0}")]
+    Signal(i32),
+    /// Any other code.
+    #[error("exit code {0}")]
+    Code(i32),
+}
