@@ -6,9 +6,25 @@
 
 pub mod code;
 pub mod config;
+pub mod dispatch;
 pub mod docker;
+pub mod durable;
+pub mod event;
 pub mod failure;
+pub mod goal;
+pub mod judge;
+pub mod lock;
+pub mod mounts;
 pub mod names;
+pub mod observe;
+pub mod outside;
+pub mod plan;
+pub mod recorder;
+pub mod records;
+pub mod renderer;
+pub mod report;
 pub mod restic;
+pub mod run_log;
 pub mod scope;
 pub mod systemd;
+pub mod view;

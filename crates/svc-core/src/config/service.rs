@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Backup, Health, Restore};
-use crate::names::{ServiceName, UnitName};
+use crate::names::{RepositoryName, ServiceName, UnitName};
 
 /// One service: what belongs to it and how it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -52,4 +52,12 @@ pub struct Monitoring {
     pub warning_patterns: Vec<String>,
     /// Lines to pass over.
     pub ignore_patterns: Vec<String>,
+}
+
+impl Service {
+    /// Whether its backups go to this repository.
+    #[must_use]
+    pub fn uses(&self, repository: &RepositoryName) -> bool {
+        self.backup.repositories.is_empty() || self.backup.repositories.contains(repository)
+    }
 }

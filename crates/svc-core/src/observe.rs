@@ -1,0 +1,99 @@
+//! What the world looks like before a plan is made: units, containers, sources, repositories.
+
+mod parts;
+mod repositories;
+mod sources;
+mod targets;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+pub(crate) use parts::is_up;
+pub use parts::{Parts, parts};
+pub use sources::{ObservedSource, Source};
+pub use targets::{Free, ObservedRestore, ObservedTarget};
+
+use crate::config::Config;
+use crate::docker::Volume;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::names::{RepositoryName, ServiceName};
+use crate::outside::Outside;
+use crate::records::ServiceRecord;
+use crate::restic::Snapshot;
+use crate::scope::Scope;
+
+/// What was seen; only what the goal needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// The services of the goal.
+    pub services: IndexMap<ServiceName, ObservedService>,
+    /// The repositories of the goal: their snapshots, oldest first, or why they cannot be used.
+    pub repositories: IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>,
+}
+
+/// One service as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedService {
+    /// Its units and containers.
+    pub parts: Parts,
+    /// What a backup of it reads.
+    pub sources: Vec<ObservedSource>,
+    /// What a restore of it writes; nothing: that was not asked.
+    pub restore: Option<Result<ObservedRestore, Failure>>,
+    /// Where its manifest is.
+    pub manifest: std::path::PathBuf,
+    /// What is known of its earlier runs.
+    pub record: ServiceRecord,
+}
+
+/// Looks at everything that the goal needs, systems side by side.
+pub async fn observe(
+    config: &Config,
+    scope: &Scope,
+    outside: &Outside,
+    goal: &Goal,
+    now: Timestamp,
+) -> Observed {
+    let names = goal.services();
+    let (parts, volumes, repositories) = tokio::join!(
+        parts(config, outside, names),
+        volumes(config, outside, goal),
+        repositories::observe(config, outside, goal.repositories()),
+    );
+    let mut observed = Observed { services: IndexMap::new(), repositories };
+    let manifests = scope.manifests_dir();
+    for (name, parts) in names.iter().zip(parts) {
+        let Some(service) = config.services.get(name) else { continue };
+        let sources = match goal {
+            Goal::Backup { .. } => sources::observe(service, &volumes),
+            _ => Vec::new(),
+        };
+        let record = ServiceRecord::load(&scope.records_dir(), name);
+        let manifest = manifests.join(format!("{name}.json"));
+        let mut seen = ObservedService { parts, sources, restore: None, manifest, record };
+        if let Goal::Restore { repository, snapshot, .. } = goal {
+            let wish = targets::Wish { service, repository, choice: snapshot, now };
+            let snapshots = observed.repositories.get(repository);
+            seen.restore = Some(targets::observe(outside, &wish, snapshots, &volumes, &seen.record).await);
+        }
+        observed.services.insert(name.clone(), seen);
+    }
+    observed
+}
+
+/// The volumes, if any service of the goal names one.
+async fn volumes(config: &Config, outside: &Outside, goal: &Goal) -> Result<Vec<Volume>, Failure> {
+    let named = |name: &ServiceName| {
+        config.services.get(name).is_some_and(|service| match goal {
+            Goal::Backup { .. } => !service.backup.volumes.is_empty(),
+            Goal::Restore { .. } => !service.restore.volumes.is_empty(),
+            _ => false,
+        })
+    };
+    if goal.services().iter().any(named) {
+        outside.docker.volumes().await.map_err(|error| Failure::from(&error))
+    } else {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,131 @@
+//! What belongs to a service: its units and its containers.
+
+use std::collections::HashMap;
+
+use crate::config::{Config, Quiesce, Service};
+use crate::docker::{Container, DockerError};
+use crate::failure::Failure;
+use crate::names::{ServiceName, UnitName};
+use crate::outside::Outside;
+use crate::systemd::{ActiveState, LoadState, SystemdError, Unit, UnitDetails};
+
+/// A service's units and containers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parts {
+    /// Its units that exist, in the order in which they start.
+    pub units: Vec<(Unit, Option<UnitDetails>)>,
+    /// Its containers, made by `compose run` left out.
+    pub containers: Vec<Container>,
+    /// Units that `units` of the configuration names but nobody has.
+    pub missing_units: Vec<UnitName>,
+    /// Why its units may be incomplete.
+    pub systemd: Option<Failure>,
+    /// Why its containers may be incomplete.
+    pub docker: Option<Failure>,
+}
+
+impl Parts {
+    /// Whether there is nothing to start or stop, as far as can be known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.containers.is_empty()
+    }
+
+    /// Why its units and containers cannot be known, if that matters to this service.
+    #[must_use]
+    pub fn unknown(&self, service: &Service) -> Option<&Failure> {
+        let stops = service.backup.quiesce != Quiesce::None;
+        let has_units = !service.units.is_empty() || stops;
+        let has_containers =
+            !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty() || stops;
+        self.docker.as_ref().filter(|_| has_containers).or(self.systemd.as_ref().filter(|_| has_units))
+    }
+}
+
+/// The parts of each of these services, in the same order; a fixed number of round trips for any number of them.
+pub async fn parts(config: &Config, outside: &Outside, names: &[ServiceName]) -> Vec<Parts> {
+    let services: Vec<&Service> = names.iter().filter_map(|name| config.services.get(name)).collect();
+    let candidates: Vec<Vec<UnitName>> = services.iter().map(|service| candidates(service)).collect();
+    let (units, containers) = tokio::join!(units(outside, candidates.concat()), outside.docker.containers());
+    let one = |(service, candidates): (&&Service, &Vec<UnitName>)| {
+        let mut parts = Parts::default();
+        add_units(&mut parts, service, candidates, &units);
+        add_containers(&mut parts, service, &containers);
+        parts
+    };
+    services.iter().zip(&candidates).map(one).collect()
+}
+
+type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
+
+/// Units that may be the service's, the most telling first.
+fn candidates(service: &Service) -> Vec<UnitName> {
+    if !service.units.is_empty() {
+        return service.units.clone();
+    }
+    let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
+}
+
+async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let units = outside.systemd.units(&names).await?;
+    let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
+    // A unit that vanished between the two questions is no reason to know nothing of all others.
+    let details = outside.systemd.details(&existing).await.unwrap_or_default();
+    let mut details: HashMap<UnitName, UnitDetails> =
+        details.into_iter().map(|d| (d.name.clone(), d)).collect();
+    let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
+    Ok(known
+        .map(|(asked, unit)| {
+            let details = details.remove(&unit.name);
+            (asked, (unit, details))
+        })
+        .collect())
+}
+
+fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], known: &KnownUnits) {
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            parts.systemd = Some(Failure::from(error));
+            return;
+        }
+    };
+    let found = candidates.iter().filter_map(|name| known.get(name).cloned());
+    if service.units.is_empty() {
+        parts.units = found.take(1).collect();
+    } else {
+        parts.units = found.collect();
+        parts.missing_units = candidates.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
+    }
+}
+
+fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
+    let belongs = |container: &&Container| match &container.compose {
+        Some(compose) => compose.project == service.compose.project && !compose.oneoff,
+        None => container.name == service.name.as_str(),
+    };
+    match containers {
+        Ok(all) => parts.containers = all.iter().filter(belongs).cloned().collect(),
+        Err(error) => parts.docker = Some(Failure::from(error)),
+    }
+}
+
+impl Parts {
+    /// Units that run, in the order in which they start.
+    pub fn active_units(&self) -> impl Iterator<Item = &(Unit, Option<UnitDetails>)> {
+        self.units.iter().filter(|(unit, _)| is_up(unit.active))
+    }
+}
+
+/// Whether a unit in this state has something to stop.
+#[must_use]
+pub(crate) const fn is_up(state: ActiveState) -> bool {
+    match state {
+        ActiveState::Active | ActiveState::Reloading | ActiveState::Activating => true,
+        ActiveState::Inactive | ActiveState::Failed | ActiveState::Deactivating => false,
+    }
+}

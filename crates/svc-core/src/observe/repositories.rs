@@ -1,0 +1,41 @@
+//! Whether the repositories can be used, and what is in them: two restic processes each.
+
+use indexmap::IndexMap;
+
+use crate::code::Code;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::names::RepositoryName;
+use crate::outside::Outside;
+use crate::restic::{ResticError, Snapshot};
+
+type Repositories = IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>;
+
+/// Probes these repositories side by side.
+pub(super) async fn observe(config: &Config, outside: &Outside, names: &[RepositoryName]) -> Repositories {
+    if names.is_empty() {
+        return IndexMap::new();
+    }
+    if let Err(error) = outside.restic.version().await {
+        let failure = Failure::from(&error);
+        return names.iter().map(|name| (name.clone(), Err(failure.clone()))).collect();
+    }
+    let probes = names.iter().map(|name| probe(config, outside, name));
+    let results = futures_util::future::join_all(probes).await;
+    names.iter().cloned().zip(results).collect()
+}
+
+/// One `cat config`, then one `snapshots`: a wrong password is tried once only.
+async fn probe(config: &Config, outside: &Outside, name: &RepositoryName) -> Result<Vec<Snapshot>, Failure> {
+    let failed = |error: ResticError| Failure::from(&error);
+    let found = outside.restic.repository_id(name).await.map_err(failed)?;
+    let pinned = config.repositories.get(name).and_then(|repository| repository.id.as_ref());
+    if let Some(pinned) = pinned.filter(|pinned| **pinned != found) {
+        let message = format!("another repository is at the place of `{name}`");
+        let cause = format!("its id is {found}, services.json pins {pinned}");
+        return Err(Failure::new(Code::Refused, message)
+            .because(cause)
+            .hint("mount the right disk, or change `id`"));
+    }
+    outside.restic.snapshots(name).await.map_err(failed)
+}

@@ -1,0 +1,160 @@
+//! What a backup reads: declared paths and volumes, resolved to real paths or refused.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+use crate::config::Service;
+use crate::docker::Volume;
+use crate::failure::Failure;
+use crate::mounts;
+use crate::names::VolumeName;
+
+/// A source as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// A path.
+    Path(PathBuf),
+    /// A Docker volume.
+    Volume(VolumeName),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "path `{}`", path.display()),
+            Self::Volume(name) => write!(f, "volume `{name}`"),
+        }
+    }
+}
+
+/// A declared source and where it really is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedSource {
+    /// As declared.
+    pub source: Source,
+    /// The path to read, or why it cannot be.
+    pub path: Result<PathBuf, Failure>,
+}
+
+/// Resolves everything that a service's backup declares.
+pub(super) fn observe(service: &Service, volumes: &Result<Vec<Volume>, Failure>) -> Vec<ObservedSource> {
+    let of_volume = |name: &VolumeName| ObservedSource {
+        source: Source::Volume(name.clone()),
+        path: volume(name, volumes).and_then(|path| existing(&path)),
+    };
+    let of_path =
+        |path: &PathBuf| ObservedSource { source: Source::Path(path.clone()), path: existing(path) };
+    let backup = &service.backup;
+    backup.volumes.iter().map(of_volume).chain(backup.paths.iter().map(of_path)).collect()
+}
+
+/// Where a volume's data is: its device for a bind, its mountpoint otherwise; never guessed.
+pub(super) fn volume(name: &VolumeName, volumes: &Result<Vec<Volume>, Failure>) -> Result<PathBuf, Failure> {
+    let volumes = volumes.as_ref().map_err(Clone::clone)?;
+    let Some(volume) = volumes.iter().find(|volume| volume.name == *name) else {
+        let message = format!("Docker has no volume `{name}`");
+        return Err(Failure::new(Code::Failed, message).hint("docker volume ls"));
+    };
+    let Some(device) = volume.options.get("device").filter(|device| !device.is_empty()) else {
+        return Ok(volume.mountpoint.clone());
+    };
+    let options = volume.options.get("o").map(String::as_str).unwrap_or_default();
+    if options.split(',').any(|option| matches!(option, "bind" | "rbind")) {
+        return Ok(PathBuf::from(device));
+    }
+    if mounts::is_mount_point(&volume.mountpoint) {
+        return Ok(volume.mountpoint.clone());
+    }
+    let message = format!("volume `{name}` mounts `{device}` and is not mounted now");
+    Err(Failure::new(Code::Refused, message).hint("start a container that uses it, or declare its path"))
+}
+
+/// The path itself, if it is there and restic would read what it stands for.
+fn existing(path: &Path) -> Result<PathBuf, Failure> {
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| {
+        Failure::new(Code::Failed, format!("`{}` cannot be backed up", path.display()))
+            .because(error.to_string())
+    })?;
+    if !metadata.is_symlink() {
+        return Ok(path.to_path_buf());
+    }
+    if let Some(private) = private_directory(path) {
+        return Ok(private);
+    }
+    let message = format!("`{}` is a symbolic link, so its data would not be in the backup", path.display());
+    let failure = Failure::new(Code::Refused, message);
+    Err(match std::fs::canonicalize(path) {
+        Ok(real) => failure.hint(format!("declare `{}` instead", real.display())),
+        Err(error) => failure.because(error.to_string()),
+    })
+}
+
+/// What systemd's `DynamicUser=` makes of `/var/lib/x`: a link to `private/x`.
+pub(super) fn private_directory(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    let link = std::fs::read_link(path).ok()?;
+    let parent = path.parent()?;
+    let private = parent.join("private").join(name);
+    (parent.join(link) == private).then_some(private)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn local(name: &str, options: &[(&str, &str)]) -> Volume {
+        Volume {
+            name: name.parse().unwrap(),
+            driver: "local".to_owned(),
+            options: options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            labels: BTreeMap::new(),
+            mountpoint: PathBuf::from("/volumes").join(name).join("_data"),
+        }
+    }
+
+    fn resolve(volume_list: Vec<Volume>, name: &str) -> Result<PathBuf, Failure> {
+        volume(&name.parse().unwrap(), &Ok(volume_list))
+    }
+
+    #[test]
+    fn a_plain_volume_is_where_docker_says() {
+        assert_eq!(resolve(vec![local("a", &[])], "a"), Ok("/volumes/a/_data".into()));
+    }
+
+    #[test]
+    fn a_bind_volume_is_its_device_and_never_the_empty_data_directory() {
+        let volume = local("a", &[("type", "none"), ("device", "/srv/a"), ("o", "rw,bind")]);
+        assert_eq!(resolve(vec![volume], "a"), Ok("/srv/a".into()));
+    }
+
+    #[test]
+    fn a_network_volume_that_is_not_mounted_is_refused() {
+        let volume = local("a", &[("type", "nfs"), ("device", ":/export"), ("o", "addr=127.0.0.1")]);
+        assert_eq!(resolve(vec![volume], "a").unwrap_err().code, Code::Refused);
+    }
+
+    #[test]
+    fn an_unknown_volume_is_an_error_and_no_guess() {
+        assert_eq!(resolve(vec![local("a", &[])], "b").unwrap_err().code, Code::Failed);
+    }
+
+    #[test]
+    fn a_link_to_private_is_followed_and_any_other_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("private/notes")).unwrap();
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        symlink("private/notes", dir.path().join("notes")).unwrap();
+        symlink("elsewhere", dir.path().join("other")).unwrap();
+        assert_eq!(existing(&dir.path().join("notes")), Ok(dir.path().join("private/notes")));
+        assert_eq!(existing(&dir.path().join("other")).unwrap_err().code, Code::Refused);
+        assert_eq!(existing(&dir.path().join("gone")).unwrap_err().code, Code::Failed);
+    }
+}

@@ -1,0 +1,225 @@
+//! Where a restore goes: the live paths, what the snapshot holds for them, and where it can be staged.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::sources::{Source, private_directory, volume};
+use crate::code::Code;
+use crate::config::Service;
+use crate::docker::Volume;
+use crate::failure::Failure;
+use crate::goal::SnapshotChoice;
+use crate::mounts;
+use crate::names::RepositoryName;
+use crate::outside::Outside;
+use crate::plan::choose;
+use crate::records::ServiceRecord;
+use crate::restic::{Counts, Snapshot};
+
+/// What a restore of one service would read and write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRestore {
+    /// The snapshot that was chosen.
+    pub snapshot: Snapshot,
+    /// Each declared target.
+    pub targets: Vec<ObservedTarget>,
+    /// Free bytes and inodes of each file system that takes a stage, by device number.
+    pub free: BTreeMap<u64, Free>,
+}
+
+/// One declared target of a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedTarget {
+    /// As declared.
+    pub source: Source,
+    /// The live path.
+    pub live: PathBuf,
+    /// The same in the snapshot.
+    pub path: PathBuf,
+    /// What the snapshot holds there; nothing: it does not.
+    pub counts: Option<Counts>,
+    /// Whether there is anything at the live path.
+    pub exists: bool,
+    /// The directory that can take the stage, and its device.
+    pub stage_in: (PathBuf, u64),
+}
+
+/// Room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Inodes; the highest number where the file system has no limit.
+    pub inodes: u64,
+}
+
+/// What a person wants restored.
+pub(super) struct Wish<'a> {
+    pub(super) service: &'a Service,
+    pub(super) repository: &'a RepositoryName,
+    pub(super) choice: &'a SnapshotChoice,
+    pub(super) now: Timestamp,
+}
+
+/// Chooses the snapshot, asks what it holds, and looks at each target.
+pub(super) async fn observe(
+    outside: &Outside,
+    wish: &Wish<'_>,
+    snapshots: Option<&Result<Vec<Snapshot>, Failure>>,
+    volumes: &Result<Vec<Volume>, Failure>,
+    record: &ServiceRecord,
+) -> Result<ObservedRestore, Failure> {
+    let snapshots = snapshots.map(Result::as_ref).transpose().map_err(Clone::clone)?;
+    let snapshots = snapshots.map(Vec::as_slice).unwrap_or_default();
+    let snapshot = choose(snapshots, wish.service, wish.repository, wish.choice, record, wish.now)?;
+    let mut targets = Vec::new();
+    for source in declared(wish.service) {
+        targets.push(target(source, wish.service, volumes, snapshot)?);
+    }
+    let paths: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
+    let contents = outside.restic.contents(wish.repository, &snapshot.id, &paths).await;
+    let contents = contents.map_err(|error| Failure::from(&error))?;
+    let mut free = BTreeMap::new();
+    for (target, counts) in targets.iter_mut().zip(contents) {
+        target.counts = counts;
+        let (directory, device) = &target.stage_in;
+        free.insert(*device, room(directory)?);
+    }
+    Ok(ObservedRestore { snapshot: snapshot.clone(), targets, free })
+}
+
+fn declared(service: &Service) -> Vec<Source> {
+    let volumes = service.restore.volumes.iter().cloned().map(Source::Volume);
+    volumes.chain(service.restore.paths.iter().cloned().map(Source::Path)).collect()
+}
+
+fn target(
+    source: Source,
+    service: &Service,
+    volumes: &Result<Vec<Volume>, Failure>,
+    snapshot: &Snapshot,
+) -> Result<ObservedTarget, Failure> {
+    let (live, path) = match &source {
+        Source::Volume(name) => {
+            let live = volume(name, volumes)?;
+            let path = in_snapshot(&live, name.as_str(), snapshot);
+            (live, path)
+        }
+        Source::Path(path) => {
+            let path = private_directory(path).unwrap_or_else(|| path.clone());
+            let live = service.restore.target.join(path.strip_prefix("/").unwrap_or(&path));
+            (live, path)
+        }
+    };
+    let exists = check_live(&live)?;
+    let stage_in = stage_directory(&live, matches!(source, Source::Volume(_)))?;
+    Ok(ObservedTarget { source, live, path, counts: None, exists, stage_in })
+}
+
+/// A volume's path in a snapshot: the same as now, or the one that ends like it where Docker's root was another.
+fn in_snapshot(live: &Path, volume: &str, snapshot: &Snapshot) -> PathBuf {
+    let tail = Path::new(volume).join("_data");
+    let same = snapshot.paths.iter().find(|path| *path == live);
+    let found = same.or_else(|| snapshot.paths.iter().find(|path| path.ends_with(&tail)));
+    found.cloned().unwrap_or_else(|| live.to_path_buf())
+}
+
+/// Whether something is there; refuses what an exchange cannot replace as one piece.
+fn check_live(live: &Path) -> Result<bool, Failure> {
+    let shown = live.display();
+    let refuse = |message: String| Failure::new(Code::Refused, message);
+    if mounts::is_mount_point(live) {
+        return Err(refuse(format!("`{shown}` is a mount point and cannot be exchanged as one piece"))
+            .hint("declare the directories in it instead"));
+    }
+    if let Some(mount) = mounts::below(live).first() {
+        return Err(refuse(format!("something is mounted below `{shown}` and would move with it"))
+            .hint(format!("umount {}", mount.display())));
+    }
+    match std::fs::symlink_metadata(live) {
+        Ok(metadata) if metadata.is_symlink() => {
+            Err(refuse(format!("`{shown}` is a symbolic link")).hint("declare the path that it leads to"))
+        }
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            Err(Failure::new(Code::Failed, format!("`{shown}` cannot be seen")).because(error.to_string()))
+        }
+    }
+}
+
+/// A directory on the live path's file system: its parent, or for a volume the one above Docker's volumes root,
+/// in which dockerd would take a stray directory for a volume.
+fn stage_directory(live: &Path, is_volume: bool) -> Result<(PathBuf, u64), Failure> {
+    let ancestor = live.ancestors().skip(1).find(|directory| directory.is_dir());
+    let parent = ancestor.ok_or_else(|| {
+        Failure::new(Code::Failed, format!("`{}` has no directory above it", live.display()))
+    })?;
+    let device = device(parent)?;
+    let above_volumes = is_volume.then(|| live.ancestors().nth(3)).flatten();
+    let chosen = above_volumes.filter(|root| self::device(root).is_ok_and(|other| other == device));
+    Ok((chosen.unwrap_or(parent).to_path_buf(), device))
+}
+
+fn device(path: &Path) -> Result<u64, Failure> {
+    let metadata = std::fs::metadata(path).map_err(|error| {
+        Failure::new(Code::Failed, format!("`{}` cannot be seen", path.display())).because(error.to_string())
+    })?;
+    Ok(metadata.dev())
+}
+
+fn room(path: &Path) -> Result<Free, Failure> {
+    let stat = rustix::fs::statvfs(path).map_err(|error| {
+        let message = format!("the room at `{}` cannot be seen", path.display());
+        Failure::new(Code::Failed, message).because(error.to_string())
+    })?;
+    // btrfs has no fixed number of inodes and says 0.
+    let inodes = if stat.f_files == 0 { u64::MAX } else { stat.f_favail };
+    Ok(Free { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_is_staged_above_the_volumes_root() {
+        let docker = tempfile::tempdir().unwrap();
+        let live = docker.path().join("volumes/a/_data");
+        std::fs::create_dir_all(&live).unwrap();
+        assert_eq!(stage_directory(&live, true).unwrap().0, docker.path());
+        assert_eq!(stage_directory(&live, false).unwrap().0, docker.path().join("volumes/a"));
+    }
+
+    #[test]
+    fn a_missing_path_is_staged_in_its_nearest_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let live = root.path().join("gone/deep/data");
+        assert_eq!(stage_directory(&live, false).unwrap().0, root.path());
+        assert_eq!(check_live(&live), Ok(false));
+    }
+
+    #[test]
+    fn a_mount_point_and_a_directory_above_one_are_refused() {
+        for path in ["/proc", "/"] {
+            assert_eq!(check_live(Path::new(path)).unwrap_err().code, Code::Refused, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_volume_is_found_in_a_snapshot_of_another_docker_root() {
+        let snapshot = Snapshot {
+            id: "a".repeat(64).parse().unwrap(),
+            time: Timestamp::UNIX_EPOCH,
+            host: "h".to_owned(),
+            tags: Vec::new(),
+            paths: vec!["/data/docker/volumes/db/_data".into()],
+            counts: None,
+        };
+        let live = Path::new("/var/lib/docker/volumes/db/_data");
+        assert_eq!(in_snapshot(live, "db", &snapshot), Path::new("/data/docker/volumes/db/_data"));
+    }
+}

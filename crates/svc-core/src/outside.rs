@@ -1,0 +1,109 @@
+//! The three outside systems together, and how their errors become failures.
+
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::docker::{Docker, DockerError};
+use crate::failure::Failure;
+use crate::restic::{Restic, ResticError, ResticFailure};
+use crate::systemd::{Systemd, SystemdError};
+
+/// systemd, Docker and restic, or fakes of them.
+#[derive(Clone)]
+pub struct Outside {
+    /// systemd.
+    pub systemd: Arc<dyn Systemd>,
+    /// Docker.
+    pub docker: Arc<dyn Docker>,
+    /// restic.
+    pub restic: Arc<dyn Restic>,
+}
+
+impl From<&SystemdError> for Failure {
+    fn from(error: &SystemdError) -> Self {
+        let code = match error {
+            SystemdError::Unreachable { .. } => Code::ManagerUnreachable,
+            SystemdError::Denied { .. } => Code::Permission,
+            SystemdError::ShuttingDown { .. } => Code::Terminated,
+            SystemdError::NoUnit { .. }
+            | SystemdError::JobEnded { .. }
+            | SystemdError::Deadline { .. }
+            | SystemdError::Refused { .. } => Code::UnitOrContainer,
+        };
+        let failure = Self::from_error(code, error);
+        match error {
+            SystemdError::JobEnded { unit, .. } => {
+                failure.hint(format!("journalctl --unit {unit} --lines 50"))
+            }
+            SystemdError::Unreachable { .. } => failure.hint("systemctl is-system-running"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<&DockerError> for Failure {
+    fn from(error: &DockerError) -> Self {
+        let code = match error {
+            DockerError::Unreachable { .. } => Code::ManagerUnreachable,
+            DockerError::Denied { .. } => Code::Permission,
+            DockerError::NotFound { .. } | DockerError::Deadline { .. } | DockerError::Refused { .. } => {
+                Code::UnitOrContainer
+            }
+        };
+        let failure = Self::from_error(code, error);
+        match error {
+            DockerError::Unreachable { .. } => failure.hint("systemctl status docker.service"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<&ResticError> for Failure {
+    fn from(error: &ResticError) -> Self {
+        let code = match error {
+            ResticError::Missing { .. } | ResticError::TooOld { .. } | ResticError::Settings { .. } => {
+                Code::Configuration
+            }
+            ResticError::LooseSecret { .. } => Code::Refused,
+            ResticError::NotMounted { .. } | ResticError::Deadline { .. } => Code::Unreachable,
+            ResticError::Failed { kind, .. } => restic_code(*kind),
+            ResticError::Cancelled { .. } | ResticError::Output { .. } | ResticError::Spawn { .. } => {
+                Code::Failed
+            }
+        };
+        let failure = Self::from_error(code, error);
+        let failure = match error {
+            ResticError::Failed { text, .. } if !text.is_empty() => failure.because(text.trim_end()),
+            _ => failure,
+        };
+        match restic_hint(error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+const fn restic_code(kind: ResticFailure) -> Code {
+    match kind {
+        ResticFailure::NoRepository => Code::NoRepository,
+        ResticFailure::Locked => Code::RepositoryLocked,
+        ResticFailure::WrongPassword => Code::WrongPassword,
+        ResticFailure::NoSpace => Code::NoSpace,
+        ResticFailure::Unreachable => Code::Unreachable,
+        ResticFailure::Damaged => Code::Damaged,
+        ResticFailure::Signal(_) | ResticFailure::Code(_) => Code::Failed,
+    }
+}
+
+fn restic_hint(error: &ResticError) -> Option<String> {
+    match error {
+        ResticError::Failed { kind: ResticFailure::NoRepository, repository, .. } => {
+            Some(format!("svc repo init {repository}"))
+        }
+        ResticError::Missing { .. } => Some("install restic 0.17.1 or newer".to_owned()),
+        ResticError::TooOld { needed, .. } => Some(format!("install restic {needed} or newer")),
+        ResticError::NotMounted { mount_point, .. } => Some(format!("mount {}", mount_point.display())),
+        ResticError::LooseSecret { path, .. } => Some(format!("chmod 600 {}", path.display())),
+        _ => None,
+    }
+}

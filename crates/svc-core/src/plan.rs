@@ -1,0 +1,148 @@
+//! A plan: what a run will do, step by step, each with its reason. Made by a pure function, shown, then run as it is.
+
+mod backup;
+mod lifecycle;
+mod restore;
+mod snapshot;
+mod step;
+mod target;
+mod waves;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use snapshot::{choose, snapshots_of};
+pub use step::{BackupStep, ExchangePair, PlannedStep, StageStep, Step, When};
+pub use target::Target;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::names::ServiceName;
+use crate::observe::Observed;
+
+/// What a run will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// What it is to reach.
+    pub goal: Goal,
+    /// When the world was looked at.
+    #[schemars(with = "String")]
+    pub made_at: Timestamp,
+    /// How many services are worked on at once.
+    pub jobs: usize,
+    /// What is done to each service.
+    pub services: Vec<ServicePlan>,
+}
+
+/// What is done to one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePlan {
+    /// The service.
+    pub service: ServiceName,
+    /// Services of this plan that come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<ServiceName>,
+    /// Services that share a group are never worked on at once: they need each other.
+    pub group: usize,
+    /// Why nothing is done, although nothing is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What cannot be done, known before anything was touched. Its steps do the rest; none: nothing is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Failure>,
+    /// The steps in their order.
+    pub steps: Vec<PlannedStep>,
+}
+
+impl ServicePlan {
+    fn empty(service: ServiceName) -> Self {
+        Self { service, after: Vec::new(), group: 0, skipped: None, refused: Vec::new(), steps: Vec::new() }
+    }
+
+    fn skip(mut self, reason: impl Into<String>) -> Self {
+        self.skipped = Some(reason.into());
+        self.steps.clear();
+        self
+    }
+
+    fn refuse(mut self, failure: Failure) -> Self {
+        self.refused.push(failure);
+        self.steps.clear();
+        self
+    }
+
+    fn push(&mut self, step: Step, reason: impl Into<String>) {
+        self.add(step, When::Normal, reason);
+    }
+
+    fn add(&mut self, step: Step, when: When, reason: impl Into<String>) {
+        self.steps.push(PlannedStep { step, when, reason: reason.into() });
+    }
+}
+
+impl Plan {
+    /// Whether any service has something done to it.
+    #[must_use]
+    pub fn has_steps(&self) -> bool {
+        self.services.iter().any(|service| !service.steps.is_empty())
+    }
+}
+
+/// Makes the plan that reaches the goal from what was observed. Pure: the same input gives the same plan.
+#[must_use]
+pub fn plan(config: &Config, observed: &Observed, goal: &Goal, now: Timestamp) -> Plan {
+    let one = |name: &ServiceName| match goal {
+        Goal::Backup { repositories, .. } => backup::service(config, observed, name, repositories),
+        Goal::Restore { repository, snapshot, start, .. } => restore::service(
+            config,
+            observed,
+            name,
+            &restore::Wish { repository, snapshot, start: *start, now },
+        ),
+        Goal::Start { .. } => lifecycle::start(config, observed, name),
+        Goal::Stop { .. } => lifecycle::stop(observed, name),
+        Goal::Restart { recreate, .. } => lifecycle::restart(config, observed, name, *recreate),
+    };
+    let mut services: Vec<ServicePlan> = goal.services().iter().map(one).collect();
+    order(config, goal, &mut services);
+    Plan { goal: goal.clone(), made_at: now, jobs: jobs(goal), services }
+}
+
+fn jobs(goal: &Goal) -> usize {
+    match goal {
+        Goal::Backup { .. } => 2,
+        // One at a time: what goes wrong with one restore may be wrong with all.
+        Goal::Restore { .. } => 1,
+        Goal::Start { .. } | Goal::Stop { .. } | Goal::Restart { .. } => 8,
+    }
+}
+
+/// Fills in `after` and `group` from the configured order; stopping goes the other way round.
+fn order(config: &Config, goal: &Goal, services: &mut [ServicePlan]) {
+    let names: Vec<ServiceName> = services.iter().map(|plan| plan.service.clone()).collect();
+    let first = |name: &ServiceName| -> Vec<ServiceName> {
+        let declared = config.services.get(name).map(|s| s.after.as_slice()).unwrap_or_default();
+        declared.iter().filter(|other| names.contains(other)).cloned().collect()
+    };
+    let edges: Vec<Vec<ServiceName>> = names.iter().map(first).collect();
+    let groups = waves::groups(&names, &edges);
+    for (index, plan) in services.iter_mut().enumerate() {
+        plan.group = groups.get(index).copied().unwrap_or(index);
+        plan.after = match goal {
+            Goal::Stop { .. } => dependents(&names, &edges, &plan.service),
+            Goal::Backup { .. } => Vec::new(),
+            Goal::Start { .. } | Goal::Restart { .. } | Goal::Restore { .. } => {
+                edges.get(index).cloned().unwrap_or_default()
+            }
+        };
+    }
+}
+
+fn dependents(names: &[ServiceName], edges: &[Vec<ServiceName>], of: &ServiceName) -> Vec<ServiceName> {
+    let needs = edges.iter().zip(names).filter(|(first, _)| first.contains(of));
+    needs.map(|(_, name)| name.clone()).collect()
+}

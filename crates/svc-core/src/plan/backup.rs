@@ -1,0 +1,150 @@
+//! The plan of a backup.
+
+use std::path::PathBuf;
+
+use super::lifecycle::{self, down_waves, up_waves};
+use super::{BackupStep, ServicePlan, Step, Target, When, snapshots_of};
+use crate::config::{Config, Quiesce, Service};
+use crate::failure::Failure;
+use crate::names::{RepositoryName, ServiceName};
+use crate::observe::{Observed, ObservedService};
+use crate::restic::Snapshot;
+
+/// Plans the backup of one service to those of the repositories that it uses.
+pub(super) fn service(
+    config: &Config,
+    observed: &Observed,
+    name: &ServiceName,
+    repositories: &[RepositoryName],
+) -> ServicePlan {
+    let plan = ServicePlan::empty(name.clone());
+    let (Some(service), Some(seen)) = (config.services.get(name), observed.services.get(name)) else {
+        return plan.skip("it is not configured");
+    };
+    let sources = match sources(service, seen) {
+        Ok(sources) => sources,
+        Err(failures) => return failures.into_iter().fold(plan, ServicePlan::refuse),
+    };
+    let mut plan = plan;
+    let mut usable: Vec<(&RepositoryName, &[Snapshot])> = Vec::new();
+    for repository in repositories.iter().filter(|name| service.uses(name)) {
+        match observed.repositories.get(repository) {
+            Some(Ok(snapshots)) => usable.push((repository, snapshots)),
+            Some(Err(failure)) => plan.refused.push(failure.clone()),
+            None => {}
+        }
+    }
+    if usable.is_empty() {
+        return if plan.refused.is_empty() { plan.skip("none of these repositories takes it") } else { plan };
+    }
+    add_steps(&mut plan, config, service, seen, &sources, &usable);
+    plan
+}
+
+/// What will be read; or everything that stands in the way.
+fn sources(service: &Service, seen: &ObservedService) -> Result<Vec<PathBuf>, Vec<Failure>> {
+    let (paths, mut failures): (Vec<_>, Vec<_>) =
+        seen.sources.iter().partition_map(|source| source.path.clone());
+    if let Some(unknown) = seen.parts.unknown(service) {
+        // The volumes fail for the same reason; one sentence is enough.
+        failures.retain(|failure| failure.message != unknown.message);
+        failures.insert(0, unknown.clone());
+    }
+    failures.dedup();
+    if failures.is_empty() { Ok(paths) } else { Err(failures) }
+}
+
+trait PartitionMap: Iterator + Sized {
+    fn partition_map<T, E>(self, split: impl Fn(Self::Item) -> Result<T, E>) -> (Vec<T>, Vec<E>) {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for item in self {
+            match split(item) {
+                Ok(value) => left.push(value),
+                Err(error) => right.push(error),
+            }
+        }
+        (left, right)
+    }
+}
+
+impl<I: Iterator> PartitionMap for I {}
+
+fn add_steps(
+    plan: &mut ServicePlan,
+    config: &Config,
+    service: &Service,
+    seen: &ObservedService,
+    sources: &[PathBuf],
+    repositories: &[(&RepositoryName, &[Snapshot])],
+) {
+    let stops = service.backup.quiesce != Quiesce::None;
+    let down = if stops { down_waves(&seen.parts) } else { Vec::new() };
+    let running: Vec<Target> = down.concat();
+    plan.push(
+        Step::WriteManifest { path: seen.manifest.clone() },
+        "so that a restore knows what the service was made of",
+    );
+    plan.push(
+        Step::CheckSources { sources: sources.to_vec() },
+        "a missing source is found before anything stops",
+    );
+    if stops {
+        let reason =
+            if running.is_empty() { "nothing of it runs" } else { "so that exactly this runs again" };
+        plan.push(Step::RecordPrior { running: running.clone() }, reason);
+    }
+    for wave in &down {
+        plan.push(Step::Stop { targets: wave.clone() }, stop_reason(service));
+    }
+    for (repository, snapshots) in repositories {
+        let step = backup_step(config, service, seen, sources, repository, snapshots);
+        let reason = match &step.parent {
+            Some(parent) => format!("compared with snapshot {}", parent.short()),
+            None => "its first snapshot there".to_owned(),
+        };
+        plan.push(Step::Backup(step), reason);
+    }
+    for targets in up_waves(&seen.parts, &running) {
+        lifecycle::add_resume(plan, &seen.parts, targets, service);
+    }
+    if !running.is_empty() {
+        let timeout = service.health.timeout.duration();
+        let step = Step::AwaitHealth { targets: running, timeout };
+        plan.add(step, When::Always, "it is back only when it works as before");
+    }
+}
+
+const fn stop_reason(service: &Service) -> &'static str {
+    match service.backup.quiesce {
+        Quiesce::Stop | Quiesce::None => "its data must not change while it is read",
+        Quiesce::Pause => "its data must not change while it is read; pausing is not possible yet",
+    }
+}
+
+fn backup_step(
+    config: &Config,
+    service: &Service,
+    seen: &ObservedService,
+    sources: &[PathBuf],
+    repository: &RepositoryName,
+    snapshots: &[Snapshot],
+) -> BackupStep {
+    let identity = format!("svc:{}", service.name);
+    let good = |snapshot: &&Snapshot| {
+        snapshot.host == config.host && !seen.record.is_not_good(repository, &snapshot.id)
+    };
+    let previous = snapshots_of(snapshots, service).filter(good).max_by_key(|snapshot| snapshot.time);
+    let other_tags = service.backup.tags.iter().filter(|tag| **tag != identity).cloned();
+    BackupStep {
+        repository: repository.clone(),
+        sources: sources.iter().cloned().chain([seen.manifest.clone()]).collect(),
+        tags: std::iter::once(identity.clone()).chain(other_tags).collect(),
+        exclude: service.backup.exclude.clone(),
+        host: config.host.clone(),
+        parent: previous.map(|snapshot| snapshot.id.clone()),
+        previous: previous.and_then(|snapshot| snapshot.counts),
+        min_files: service.backup.min_files,
+        max_shrink_percent: service.backup.max_shrink_percent,
+        timeout: service.backup.timeout.map(crate::config::Period::duration),
+    }
+}

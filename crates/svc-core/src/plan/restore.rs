@@ -1,0 +1,186 @@
+//! The plan of a restore: stage beside the live data, stop, exchange, start; and the way back.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::lifecycle::{add_resume, down_waves, up_waves};
+use super::{ExchangePair, ServicePlan, StageStep, Step, Target, When};
+use crate::code::Code;
+use crate::config::{Config, Service};
+use crate::failure::Failure;
+use crate::goal::SnapshotChoice;
+use crate::names::{RepositoryName, ServiceName};
+use crate::observe::{Observed, ObservedRestore, ObservedService, ObservedTarget};
+use crate::restic::Counts;
+
+/// What a person wants restored.
+pub(super) struct Wish<'a> {
+    pub(super) repository: &'a RepositoryName,
+    pub(super) snapshot: &'a SnapshotChoice,
+    pub(super) start: bool,
+    pub(super) now: Timestamp,
+}
+
+/// Names of stages begin so; nothing else is ever removed.
+pub(crate) const STAGE_PREFIX: &str = ".svc-stage-";
+
+/// Plans the restore of one service.
+pub(super) fn service(
+    config: &Config,
+    observed: &Observed,
+    name: &ServiceName,
+    wish: &Wish<'_>,
+) -> ServicePlan {
+    let plan = ServicePlan::empty(name.clone());
+    let (Some(service), Some(seen)) = (config.services.get(name), observed.services.get(name)) else {
+        return plan.skip("it is not configured");
+    };
+    if let Some(unknown) = seen.parts.unknown(service) {
+        return plan.refuse(unknown.clone());
+    }
+    let restore = match &seen.restore {
+        Some(Ok(restore)) => restore,
+        Some(Err(failure)) => return plan.refuse(failure.clone()),
+        None => return plan.skip("its snapshots were not looked at"),
+    };
+    if restore.targets.is_empty() {
+        let failure = Failure::new(Code::Failed, format!("`{name}` declares nothing to restore"));
+        return plan.refuse(failure.hint("set `restore.volumes` or `restore.paths`"));
+    }
+    let stages = stages(restore, name, wish);
+    let problems: Vec<Failure> = absent(restore).into_iter().chain(too_large(restore, &stages)).collect();
+    if !problems.is_empty() {
+        return problems.into_iter().fold(plan, ServicePlan::refuse);
+    }
+    let mut plan = plan;
+    add_steps(&mut plan, service, seen, restore, &stages, wish);
+    plan
+}
+
+/// One stage for each file system, by device number.
+fn stages(restore: &ObservedRestore, name: &ServiceName, wish: &Wish<'_>) -> BTreeMap<u64, StageStep> {
+    let mut stages: BTreeMap<u64, StageStep> = BTreeMap::new();
+    let stamp = wish.now.strftime("%Y%m%dT%H%M%SZ");
+    for target in &restore.targets {
+        let (directory, device) = &target.stage_in;
+        let stage = stages.entry(*device).or_insert_with(|| StageStep {
+            repository: wish.repository.clone(),
+            snapshot: restore.snapshot.id.clone(),
+            stage: directory.join(format!("{STAGE_PREFIX}{name}-{stamp}")),
+            include: Vec::new(),
+            counts: Counts::default(),
+        });
+        let counts = target.counts.unwrap_or_default();
+        stage.include.push(target.path.clone());
+        stage.counts.files += counts.files;
+        stage.counts.bytes += counts.bytes;
+    }
+    stages
+}
+
+fn absent(restore: &ObservedRestore) -> Vec<Failure> {
+    let lacks = |target: &&ObservedTarget| target.counts.is_none();
+    let failure = |target: &ObservedTarget| {
+        let message = format!("snapshot {} does not hold {}", restore.snapshot.id.short(), target.source);
+        Failure::new(Code::Failed, message).hint("choose another snapshot")
+    };
+    restore.targets.iter().filter(lacks).map(failure).collect()
+}
+
+/// A file system fills up badly in its last hundredth, so that stays free.
+fn too_large(restore: &ObservedRestore, stages: &BTreeMap<u64, StageStep>) -> Vec<Failure> {
+    let check = |(device, stage): (&u64, &StageStep)| {
+        let free = restore.free.get(device)?;
+        let (bytes, inodes) = (free.bytes - free.bytes / 100, free.inodes - free.inodes / 100);
+        let message =
+            |what: String| format!("`{}` has no room for {what}", stage.stage.parent()?.display()).into();
+        let lacking: Option<String> = if stage.counts.bytes > bytes {
+            message(format!("{} bytes: {} are free", stage.counts.bytes, free.bytes))
+        } else if stage.counts.files > inodes {
+            message(format!("{} files: {} inodes are free", stage.counts.files, free.inodes))
+        } else {
+            None
+        };
+        lacking.map(|message| Failure::new(Code::NoSpace, message).hint("make room there, then run it again"))
+    };
+    stages.iter().filter_map(check).collect()
+}
+
+fn add_steps(
+    plan: &mut ServicePlan,
+    service: &Service,
+    seen: &ObservedService,
+    restore: &ObservedRestore,
+    stages: &BTreeMap<u64, StageStep>,
+    wish: &Wish<'_>,
+) {
+    let pairs = pairs(restore, stages);
+    let down = down_waves(&seen.parts);
+    let running = down.concat();
+    let up = up_waves(&seen.parts, &running);
+    for stage in stages.values() {
+        plan.push(Step::Stage(stage.clone()), "the service runs on meanwhile");
+        plan.push(Step::VerifyStage(stage.clone()), "nothing is replaced by something incomplete");
+    }
+    plan.push(Step::RecordPrior { running: running.clone() }, "so that exactly this runs again");
+    for targets in &down {
+        plan.push(Step::Stop { targets: targets.clone() }, "a running service would go on with the old data");
+    }
+    plan.push(Step::Exchange { pairs: pairs.clone() }, "all at once; the old data is kept");
+    for targets in up.clone() {
+        add_resume(plan, &seen.parts, targets, service);
+    }
+    let started = add_first_start(plan, seen, restore, wish);
+    let awaited: Vec<Target> = running.into_iter().chain(started).collect();
+    if !awaited.is_empty() {
+        let timeout = service.health.timeout.duration();
+        plan.push(
+            Step::AwaitHealth { targets: awaited, timeout },
+            "a restore is good when the service works",
+        );
+    }
+    plan.add(Step::Revert { pairs, stop: down, start: up }, When::OnFailure, "the way back");
+    for stage in stages.values() {
+        plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
+    }
+    for old in seen.record.replaced.iter().flat_map(|replaced| &replaced.stages) {
+        plan.push(
+            Step::DropStage { stage: old.clone() },
+            "the data that the restore before this one replaced",
+        );
+    }
+}
+
+/// A service that had no data before, or that a person wants up, is started although it was off.
+fn add_first_start(
+    plan: &mut ServicePlan,
+    seen: &ObservedService,
+    restore: &ObservedRestore,
+    wish: &Wish<'_>,
+) -> Vec<Target> {
+    let is_new = !restore.targets.iter().any(|target| target.exists);
+    let off = || seen.parts.units.iter().filter(|(unit, _)| !crate::observe::is_up(unit.active));
+    if !(wish.start || is_new) {
+        return Vec::new();
+    }
+    let targets: Vec<Target> = off().map(|(unit, _)| Target::Unit(unit.name.clone())).collect();
+    if !targets.is_empty() {
+        let reason = if wish.start { "it was asked for" } else { "it had no data before" };
+        plan.push(Step::Start { targets: targets.clone() }, reason);
+    }
+    targets
+}
+
+fn pairs(restore: &ObservedRestore, stages: &BTreeMap<u64, StageStep>) -> Vec<ExchangePair> {
+    let pair = |target: &ObservedTarget| {
+        let stage = stages.get(&target.stage_in.1)?;
+        Some(ExchangePair { live: target.live.clone(), staged: below(&stage.stage, &target.path) })
+    };
+    restore.targets.iter().filter_map(pair).collect()
+}
+
+fn below(stage: &Path, path: &Path) -> PathBuf {
+    stage.join(path.strip_prefix("/").unwrap_or(path))
+}

@@ -1,0 +1,70 @@
+//! Which of a repository's snapshots are a service's, and which one a person means.
+
+use jiff::Timestamp;
+
+use crate::code::Code;
+use crate::config::Service;
+use crate::failure::Failure;
+use crate::goal::SnapshotChoice;
+use crate::names::RepositoryName;
+use crate::records::ServiceRecord;
+use crate::restic::Snapshot;
+
+/// The service's own snapshots: by its identity tag, or by the tag of the time before svc.
+pub fn snapshots_of<'a>(snapshots: &'a [Snapshot], service: &Service) -> impl Iterator<Item = &'a Snapshot> {
+    let identity = format!("svc:{}", service.name);
+    let old = service.restore.tag.clone();
+    snapshots.iter().filter(move |snapshot| {
+        let is_old = || !snapshot.tags.iter().any(|tag| tag.starts_with("svc:"));
+        snapshot.has_tag(&identity) || old.as_ref().is_some_and(|tag| snapshot.has_tag(tag) && is_old())
+    })
+}
+
+/// The snapshot that is meant.
+///
+/// `latest` is the newest good one that is not from the future. The host does not matter: a restore onto new hardware
+/// is what backups are for.
+///
+/// # Errors
+/// When none, or more than one, is meant.
+pub fn choose<'a>(
+    snapshots: &'a [Snapshot],
+    service: &Service,
+    repository: &RepositoryName,
+    choice: &SnapshotChoice,
+    record: &ServiceRecord,
+    now: Timestamp,
+) -> Result<&'a Snapshot, Failure> {
+    let own: Vec<&Snapshot> = snapshots_of(snapshots, service).collect();
+    let list = format!("svc list-backups {repository} {}", service.name);
+    let none = |what: String| Failure::new(Code::Failed, what).hint(list.clone());
+    let good = |snapshot: &&&Snapshot| !record.is_not_good(repository, &snapshot.id);
+    let newest = |moment: Timestamp| {
+        own.iter()
+            .filter(|snapshot| snapshot.time <= moment)
+            .filter(good)
+            .max_by_key(|snapshot| snapshot.time)
+    };
+    let name = &service.name;
+    match choice {
+        SnapshotChoice::Latest => newest(now)
+            .copied()
+            .ok_or_else(|| none(format!("repository `{repository}` has no good snapshot of `{name}`"))),
+        SnapshotChoice::At(moment) => newest(*moment).copied().ok_or_else(|| {
+            none(format!("repository `{repository}` has no snapshot of `{name}` as old as {moment}"))
+        }),
+        SnapshotChoice::Id(prefix) => by_prefix(&own, prefix).map_err(|count| match count {
+            0 => none(format!("repository `{repository}` has no snapshot `{prefix}` of `{name}`")),
+            count => none(format!("`{prefix}` is the beginning of {count} snapshots of `{name}`")),
+        }),
+    }
+}
+
+fn by_prefix<'a>(own: &[&'a Snapshot], prefix: &str) -> Result<&'a Snapshot, usize> {
+    let found: Vec<&&Snapshot> =
+        own.iter().filter(|snapshot| snapshot.id.as_str().starts_with(prefix)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        several => Err(several.len()),
+    }
+}

@@ -1,0 +1,214 @@
+//! The steps that plans are made of.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+use crate::names::{RepositoryName, SnapshotId};
+use crate::restic::Counts;
+
+/// A step, when it runs, and why it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedStep {
+    /// What is done.
+    #[serde(flatten)]
+    pub step: Step,
+    /// When it runs.
+    #[serde(default, skip_serializing_if = "When::is_normal")]
+    pub when: When,
+    /// Why it is there, for people.
+    pub reason: String,
+}
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum When {
+    /// As long as nothing failed and nobody cancelled.
+    #[default]
+    Normal,
+    /// In any case: it pays back what an earlier step owes.
+    Always,
+    /// Only after a failure or a cancel.
+    OnFailure,
+}
+
+impl When {
+    const fn is_normal(&self) -> bool {
+        matches!(self, Self::Normal)
+    }
+}
+
+/// What is done. Pause, freeze, hooks and forget have their places between these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "do", rename_all = "camelCase")]
+pub enum Step {
+    /// Looks once more that every source is there.
+    CheckSources {
+        /// Absolute paths.
+        sources: Vec<PathBuf>,
+    },
+    /// Writes down what the service is made of, as one of the sources.
+    WriteManifest {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Writes down, durably, what of the service runs; refuses when more runs than was planned for.
+    RecordPrior {
+        /// What was seen running.
+        running: Vec<Target>,
+    },
+    /// Stops these at once, all of which run.
+    Stop {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Starts those of these that an earlier step stopped.
+    Resume {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Starts these at once.
+    Start {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Restarts these units by one job each.
+    Restart {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Waits until these run and are as healthy as their own checks ask.
+    AwaitHealth {
+        /// Which.
+        targets: Vec<Target>,
+        /// How long at most.
+        timeout: Duration,
+    },
+    /// Saves a snapshot.
+    Backup(BackupStep),
+    /// Writes a snapshot's data beside the live one.
+    Stage(StageStep),
+    /// Looks that the stage holds all that the snapshot holds, and makes it durable.
+    VerifyStage(StageStep),
+    /// Puts the staged trees in the place of the live ones: all, or none.
+    Exchange {
+        /// Which for which.
+        pairs: Vec<ExchangePair>,
+    },
+    /// If trees were exchanged: stops the service, puts the old trees back, starts it.
+    Revert {
+        /// Which for which.
+        pairs: Vec<ExchangePair>,
+        /// What has to be off meanwhile, in order.
+        stop: Vec<Vec<Target>>,
+        /// What ran before, in order.
+        start: Vec<Vec<Target>>,
+    },
+    /// Removes a stage of which nothing is needed any more.
+    DropStage {
+        /// Its directory.
+        stage: PathBuf,
+    },
+}
+
+/// One `restic backup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStep {
+    /// Where to.
+    pub repository: RepositoryName,
+    /// Absolute paths, the manifest among them.
+    pub sources: Vec<PathBuf>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// restic's exclude patterns.
+    pub exclude: Vec<String>,
+    /// The host it is filed under.
+    pub host: String,
+    /// The last snapshot of the service: what restic compares with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SnapshotId>,
+    /// What that one holds: what the result is judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Counts>,
+    /// Fewer files than this is a failure.
+    pub min_files: u64,
+    /// Losing more than this is a failure. Percent.
+    pub max_shrink_percent: u8,
+    /// When to give up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+/// One stage: the part of a snapshot that goes to one file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStep {
+    /// Where from.
+    pub repository: RepositoryName,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// The new directory that takes it, on the file system of the targets.
+    pub stage: PathBuf,
+    /// Which paths of the snapshot.
+    pub include: Vec<PathBuf>,
+    /// What they hold, as the repository says.
+    pub counts: Counts,
+}
+
+/// A staged tree and the place it goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExchangePair {
+    /// The live path; may be missing.
+    pub live: PathBuf,
+    /// The staged one, on the same file system.
+    pub staged: PathBuf,
+}
+
+impl Step {
+    /// Whether the world changes: such a step is on disk in the run log before it begins.
+    #[must_use]
+    pub const fn has_side_effect(&self) -> bool {
+        match self {
+            Self::CheckSources { .. }
+            | Self::RecordPrior { .. }
+            | Self::AwaitHealth { .. }
+            | Self::VerifyStage(_) => false,
+            Self::WriteManifest { .. }
+            | Self::Stop { .. }
+            | Self::Resume { .. }
+            | Self::Start { .. }
+            | Self::Restart { .. }
+            | Self::Backup(_)
+            | Self::Stage(_)
+            | Self::Exchange { .. }
+            | Self::Revert { .. }
+            | Self::DropStage { .. } => true,
+        }
+    }
+
+    /// What it is doing, for people: a word in the present participle.
+    #[must_use]
+    pub const fn phase(&self) -> &'static str {
+        match self {
+            Self::CheckSources { .. } => "checking",
+            Self::WriteManifest { .. } | Self::RecordPrior { .. } => "noting",
+            Self::Stop { .. } => "stopping",
+            Self::Resume { .. } | Self::Start { .. } => "starting",
+            Self::Restart { .. } => "restarting",
+            Self::AwaitHealth { .. } => "waiting for health",
+            Self::Backup(_) => "backing up",
+            Self::Stage(_) => "staging",
+            Self::VerifyStage(_) => "verifying",
+            Self::Exchange { .. } => "exchanging",
+            Self::Revert { .. } => "putting back",
+            Self::DropStage { .. } => "cleaning up",
+        }
+    }
+}

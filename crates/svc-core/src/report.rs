@@ -1,0 +1,91 @@
+//! How a run and each of its services ended.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+use crate::failure::Failure;
+use crate::names::{RepositoryName, ServiceName, SnapshotId};
+use crate::restic::Counts;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The worst of its services' codes, or the signal's.
+    pub code: Code,
+    /// What it was typed as: `backup`, `restore` …
+    pub verb: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Each service.
+    pub services: Vec<ServiceReport>,
+}
+
+/// How a service of a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceReport {
+    /// Which.
+    pub service: ServiceName,
+    /// The worst of its failures' codes.
+    pub code: Code,
+    /// Why nothing was done, although nothing is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What failed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+    /// Its new snapshots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<SnapshotReport>,
+    /// The snapshot that it was restored from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<SnapshotId>,
+    /// Directories that hold the replaced data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<PathBuf>,
+    /// How long it was down, in milliseconds; nothing: it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downtime_ms: Option<u64>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+impl ServiceReport {
+    /// A report of nothing yet.
+    #[must_use]
+    pub fn new(service: ServiceName) -> Self {
+        Self {
+            service,
+            code: Code::Ok,
+            skipped: None,
+            failures: Vec::new(),
+            snapshots: Vec::new(),
+            restored: None,
+            kept: Vec::new(),
+            downtime_ms: None,
+            took_ms: 0,
+        }
+    }
+}
+
+/// A snapshot that a run made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotReport {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Its id.
+    pub id: SnapshotId,
+    /// `ok`: it is good. Anything else: it exists, but is not counted on.
+    pub code: Code,
+    /// What it holds.
+    pub counts: Counts,
+    /// Bytes it added to the repository.
+    pub added: u64,
+    /// How long restic took, in milliseconds.
+    pub took_ms: u64,
+}

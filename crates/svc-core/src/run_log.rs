@@ -1,0 +1,157 @@
+//! The run log: every event of a run, a JSON line each, in `<stateDir>/runs/<id>/log.jsonl`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::FallocateFlags;
+
+use crate::durable;
+use crate::event::Event;
+use crate::names::RunId;
+
+/// Room taken before anything is stopped, so that a full disk cannot silence the log half way. Bytes.
+const RESERVED: u64 = 1 << 20;
+
+/// The log of one run, open for appending.
+#[derive(Debug)]
+pub struct RunLog {
+    file: File,
+    path: PathBuf,
+}
+
+/// The log cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the run log `{path}` cannot be written")]
+pub struct RunLogError {
+    /// Its path.
+    pub path: PathBuf,
+    /// What the file system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl RunLog {
+    /// Makes the run's directory and an empty log in it, with room reserved.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn create(runs: &Path, run: &RunId) -> Result<Self, RunLogError> {
+        let directory = runs.join(run.as_str());
+        let path = directory.join("log.jsonl");
+        let make = || {
+            durable::make_directory(&directory, 0o750)?;
+            let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path)?;
+            reserve(&file)?;
+            durable::sync_directory(&directory)?;
+            durable::sync_directory(runs)?;
+            Ok(file)
+        };
+        match make() {
+            Ok(file) => Ok(Self { file, path }),
+            Err(source) => Err(RunLogError { path, source }),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends an event; one that is durable is on disk when this returns.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn append(&mut self, event: &Event) -> Result<(), RunLogError> {
+        let write = |file: &mut File| {
+            let mut line = serde_json::to_vec(event)?;
+            line.push(b'\n');
+            file.write_all(&line)?;
+            if event.body.is_durable() { file.sync_data() } else { Ok(()) }
+        };
+        write(&mut self.file).map_err(|source| RunLogError { path: self.path.clone(), source })
+    }
+}
+
+/// Takes the room without changing the size, so that readers see only lines.
+fn reserve(file: &File) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, RESERVED) {
+        // Some file systems cannot; a full one shows at the first line then.
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads a log. What is torn or unknown at its end, or made by a newer svc, is left out.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(path: &Path) -> io::Result<Vec<Event>> {
+    let text = std::fs::read(path)?;
+    Ok(parse(&text))
+}
+
+/// The events of a log's text; a line without its end is not one yet.
+#[must_use]
+pub fn parse(text: &[u8]) -> Vec<Event> {
+    let whole =
+        text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
+    whole.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+/// A new run's id: its start and some of the clock's finest digits and the process's number, so that two runs differ.
+#[must_use]
+pub fn new_run_id(now: Timestamp, pid: u32) -> RunId {
+    let stamp = now.strftime("%Y%m%dT%H%M%S");
+    let text = format!("{stamp}-{:03x}{pid:x}", (now.subsec_nanosecond() / 1000) & 0xfff);
+    text.parse().unwrap_or_else(|_| unreachable_id(&text))
+}
+
+/// `strftime` gives digits and letters only; this keeps the compiler's word for it out of the way.
+fn unreachable_id(text: &str) -> RunId {
+    let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    cleaned.parse().unwrap_or_else(|_| unreachable_id("run"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Body;
+
+    fn event(seq: u64) -> Event {
+        let body = Body::Note { service: None, text: format!("note {seq}\nsecond line") };
+        Event { seq, at: Timestamp::UNIX_EPOCH, run: "r1".parse().unwrap(), body }
+    }
+
+    #[test]
+    fn a_log_is_read_back_and_a_torn_last_line_is_left_out() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut log = RunLog::create(runs.path(), &"r1".parse().unwrap()).unwrap();
+        log.append(&event(0)).unwrap();
+        log.append(&event(1)).unwrap();
+        assert_eq!(read(log.path()).unwrap(), [event(0), event(1)]);
+        let text = std::fs::read(log.path()).unwrap();
+        for cut in 0..text.len() {
+            let whole = text[..cut].iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(parse(&text[..cut]).len(), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_second_run_of_the_same_id_is_refused() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = "r1".parse().unwrap();
+        let _first = RunLog::create(runs.path(), &run).unwrap();
+        assert!(RunLog::create(runs.path(), &run).is_err());
+    }
+
+    #[test]
+    fn run_ids_sort_by_time() {
+        let at = |text: &str| new_run_id(text.parse().unwrap(), 4242);
+        assert!(at("2026-11-20T09:00:00Z") < at("2026-11-20T09:00:01Z"));
+        assert!(at("2026-11-20T09:00:00Z").as_str().starts_with("20261120T090000-"));
+    }
+}
