@@ -12,3 +12,5 @@ pub mod names;
 pub mod restic;
 pub mod scope;
 pub mod systemd;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
