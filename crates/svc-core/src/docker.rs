@@ -1,5 +1,8 @@
 //! Docker: its containers and volumes, in our words. One trait, the real engine behind it or a fake.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod fake;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +31,12 @@ pub trait Docker: Send + Sync {
 
     /// Starts a container. An already running one is fine.
     async fn start(&self, container: &str) -> Result<(), DockerError>;
+
+    /// Freezes a container's processes. An already paused one is fine.
+    async fn pause(&self, container: &str) -> Result<(), DockerError>;
+
+    /// Lets a paused container go on. One that is not paused is fine.
+    async fn unpause(&self, container: &str) -> Result<(), DockerError>;
 }
 
 /// A container as the engine lists it.
@@ -44,6 +53,8 @@ pub struct Container {
     pub state: ContainerState,
     /// What its health check says; nothing: it has none, or does not run.
     pub health: Option<ContainerHealth>,
+    /// How it ended, if it has.
+    pub exit_code: Option<i64>,
     /// Its place in a compose project.
     pub compose: Option<ComposeLabels>,
     /// The engine's own words: `Up 2 hours (healthy)`.
@@ -64,6 +75,8 @@ pub struct ComposeLabels {
     pub number: u32,
     /// Compose services that start before it.
     pub depends_on: Vec<String>,
+    /// Those of `depends_on` that must have *ended* well first: jobs that prepare something.
+    pub awaits_end_of: Vec<String>,
     /// Made by `compose run`: not part of the running stack.
     pub oneoff: bool,
 }
@@ -86,6 +99,8 @@ pub enum ContainerState {
     Exited,
     /// Broken: the engine could not remove it.
     Dead,
+    /// A word that svc does not know.
+    Unknown,
 }
 
 /// What a container's health check says.

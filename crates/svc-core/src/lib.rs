@@ -28,3 +28,5 @@ pub mod run_log;
 pub mod scope;
 pub mod systemd;
 pub mod view;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

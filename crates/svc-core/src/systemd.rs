@@ -1,5 +1,9 @@
 //! systemd: its units and jobs, in our words. One trait, the real manager behind it or a fake.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod fake;
+
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,7 +46,7 @@ pub enum ManagerState {
 }
 
 /// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum JobVerb {
     /// `StartUnit`.
@@ -51,6 +55,16 @@ pub enum JobVerb {
     Stop,
     /// `RestartUnit`.
     Restart,
+}
+
+impl fmt::Display for JobVerb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        })
+    }
 }
 
 /// A unit as the manager lists it.
