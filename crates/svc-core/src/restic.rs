@@ -1,5 +1,10 @@
 //! restic: its verbs, its answers and its codes, in our words. One trait, the subprocess behind it or a fake.
 
+pub mod fake;
+mod verb;
+
+pub use verb::Verb;
+
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;

@@ -1,0 +1,110 @@
+//! The files of a fake snapshot.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::restic::Counts;
+
+/// Files by absolute path, and directories, which have no content.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree {
+    entries: BTreeMap<PathBuf, Option<Vec<u8>>>,
+}
+
+impl Tree {
+    /// Adds a directory and files at paths relative to it; absolute ones stay as they are.
+    pub(super) fn add(&mut self, directory: &Path, files: Vec<(PathBuf, Vec<u8>)>) {
+        self.add_directory(directory);
+        for (path, bytes) in files {
+            self.add_file(directory.join(path), bytes);
+        }
+    }
+
+    pub(super) fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>) {
+        if let Some(parent) = path.parent() {
+            self.add_directory(parent);
+        }
+        self.entries.insert(path, Some(bytes));
+    }
+
+    fn add_directory(&mut self, path: &Path) {
+        for directory in path.ancestors() {
+            self.entries.entry(directory.to_owned()).or_insert(None);
+        }
+    }
+
+    pub(super) fn remove_below(&mut self, directory: &Path) {
+        self.entries.retain(|path, _| !path.starts_with(directory));
+    }
+
+    /// The part at and below these paths.
+    pub(super) fn select(&self, roots: &[PathBuf]) -> Self {
+        let mut chosen = Self::default();
+        for (path, bytes) in self.entries.iter().filter(|(path, _)| roots.iter().any(|r| path.starts_with(r)))
+        {
+            match bytes {
+                Some(bytes) => chosen.add_file(path.clone(), bytes.clone()),
+                None => chosen.add_directory(path),
+            }
+        }
+        chosen
+    }
+
+    /// The same with what the real file system has at those of the paths that were not declared.
+    pub(super) fn with_real(mut self, roots: &[PathBuf]) -> Self {
+        let absent: Vec<_> = roots.iter().filter(|root| !self.entries.contains_key(*root)).cloned().collect();
+        for entry in absent.iter().flat_map(walkdir::WalkDir::new).flatten() {
+            if entry.file_type().is_dir() {
+                self.add_directory(entry.path());
+            } else if entry.file_type().is_file() {
+                self.add_file(entry.path().to_owned(), std::fs::read(entry.path()).unwrap_or_default());
+            }
+        }
+        self
+    }
+
+    /// Files and bytes at and below a path; nothing when it is not there.
+    pub(super) fn counts(&self, path: &Path) -> Option<Counts> {
+        self.entries
+            .contains_key(path)
+            .then(|| count(self.entries.iter().filter(|(have, _)| have.starts_with(path))))
+    }
+
+    pub(super) fn total(&self) -> Counts {
+        count(self.entries.iter())
+    }
+
+    /// The files that another tree does not have, or has otherwise.
+    pub(super) fn changed_since(&self, other: Option<&Self>) -> Counts {
+        let same =
+            |path: &Path, bytes: &Option<Vec<u8>>| other.is_some_and(|o| o.entries.get(path) == Some(bytes));
+        count(self.entries.iter().filter(|(path, bytes)| !same(path, bytes)))
+    }
+
+    /// Writes at most this many files below a directory; tells how much that was.
+    pub(super) fn write(&self, target: &Path, limit: usize) -> io::Result<Counts> {
+        let mut files = 0;
+        let mut written = Vec::new();
+        for entry in &self.entries {
+            let path = target.join(entry.0.strip_prefix("/").unwrap_or(entry.0));
+            match entry.1 {
+                None => std::fs::create_dir_all(path)?,
+                Some(bytes) if files < limit => {
+                    std::fs::write(path, bytes)?;
+                    files += 1;
+                    written.push(entry);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(count(written.into_iter()))
+    }
+}
+
+fn count<'a>(entries: impl Iterator<Item = (&'a PathBuf, &'a Option<Vec<u8>>)>) -> Counts {
+    entries.filter_map(|(_, bytes)| bytes.as_ref()).fold(Counts::default(), |sum, bytes| Counts {
+        files: sum.files + 1,
+        bytes: sum.bytes + bytes.len() as u64,
+    })
+}
