@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::event::Event;
 use crate::renderer::Renderer;
@@ -35,14 +34,4 @@ pub async fn dispatch<R>(
     }
     renderers.retain_mut(|renderer| renderer.finish().is_ok());
     result
-}
-
-/// Waits for the first request to end, cancels the run and says who asked.
-pub async fn first_request(
-    mut requests: mpsc::Receiver<&'static str>,
-    cancel: CancellationToken,
-) -> Option<&'static str> {
-    let by = requests.recv().await?;
-    cancel.cancel();
-    Some(by)
 }

@@ -4,16 +4,20 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
+pub mod cancel;
 pub mod code;
 pub mod config;
 pub mod dispatch;
 pub mod docker;
 pub mod durable;
+pub mod engine;
 pub mod event;
+pub mod exchange;
 pub mod failure;
 pub mod goal;
 pub mod judge;
 pub mod lock;
+pub mod manifest;
 pub mod mounts;
 pub mod names;
 pub mod observe;
@@ -27,6 +31,6 @@ pub mod restic;
 pub mod run_log;
 pub mod scope;
 pub mod systemd;
-pub mod view;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod view;

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use lifecycle::running;
+pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};
 pub use step::{BackupStep, ExchangePair, PlannedStep, StageStep, Step, When};
 pub use target::Target;
@@ -97,12 +99,9 @@ impl Plan {
 pub fn plan(config: &Config, observed: &Observed, goal: &Goal, now: Timestamp) -> Plan {
     let one = |name: &ServiceName| match goal {
         Goal::Backup { repositories, .. } => backup::service(config, observed, name, repositories),
-        Goal::Restore { repository, snapshot, start, .. } => restore::service(
-            config,
-            observed,
-            name,
-            &restore::Wish { repository, snapshot, start: *start, now },
-        ),
+        Goal::Restore { repository, start, .. } => {
+            restore::service(config, observed, name, &restore::Wish { repository, start: *start, now })
+        }
         Goal::Start { .. } => lifecycle::start(config, observed, name),
         Goal::Stop { .. } => lifecycle::stop(observed, name),
         Goal::Restart { recreate, .. } => lifecycle::restart(config, observed, name, *recreate),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::event::{Body, Event};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Target};
 use crate::report::{Report, ServiceReport};
 use crate::restic::Progress;
 
@@ -34,7 +34,9 @@ pub struct ServiceView {
     pub step: Option<(Step, Timestamp)>,
     /// How far restic is.
     pub transfer: Option<Transfer>,
-    /// Since when something of it is down.
+    /// What of it is down.
+    pub down: Vec<Target>,
+    /// Since when.
     pub down_since: Option<Timestamp>,
     /// What has failed so far.
     pub failures: Vec<Failure>,
@@ -102,8 +104,14 @@ impl ServiceView {
                 self.transfer = None;
                 self.failures.extend(failure.clone());
             }
-            Body::Stopped { .. } => self.down_since = self.down_since.or(Some(at)),
-            Body::Started { .. } => self.down_since = None,
+            Body::Stopped { target, .. } => {
+                self.down.push(target.clone());
+                self.down_since = self.down_since.or(Some(at));
+            }
+            Body::Started { target, .. } => {
+                self.down.retain(|down| down != target);
+                self.down_since = self.down_since.filter(|_| !self.down.is_empty());
+            }
             Body::Progress { repository, progress, .. } => self.progress(at, repository, *progress),
             Body::ServiceFinished { report } => {
                 self.step = None;

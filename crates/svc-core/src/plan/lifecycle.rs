@@ -1,6 +1,6 @@
 //! The plans that start, stop and restart; and the waves in which a service goes down and comes up.
 
-use super::waves::{needs, start_order};
+use super::waves::{awaits_end, needs, start_order};
 use super::{ServicePlan, Step, Target, When};
 use crate::code::Code;
 use crate::config::{Config, Service};
@@ -86,7 +86,7 @@ pub(super) fn restart(
     }
     let mut plan = plan;
     let mut restarted: Vec<Target> = Vec::new();
-    let by_job = |(unit, details): &&(Unit, Option<UnitDetails>)| recreate || !remains(details.as_ref());
+    let by_job = |(_, details): &&(Unit, Option<UnitDetails>)| recreate || !remains(details.as_ref());
     for (unit, _) in parts.active_units().filter(by_job) {
         let targets = vec![Target::Unit(unit.name.clone())];
         restarted.extend(targets.clone());
@@ -155,6 +155,11 @@ pub(super) fn down_waves(parts: &Parts) -> Waves {
     waves
 }
 
+/// Everything of a service that runs.
+pub(crate) fn running(parts: &Parts) -> Vec<Target> {
+    down_waves(parts).concat()
+}
+
 /// The same targets in the order in which they come up again.
 pub(super) fn up_waves(parts: &Parts, running: &[Target]) -> Waves {
     down_waves(parts)
@@ -197,8 +202,10 @@ fn running_containers(parts: &Parts) -> Vec<&Container> {
     parts.containers.iter().filter(|container| runs(container.state)).collect()
 }
 
+/// Containers that are off and should not be; a job that others await the end of has done its work.
 fn stopped_containers(parts: &Parts) -> Vec<&Container> {
-    parts.containers.iter().filter(|container| !runs(container.state)).collect()
+    let is_job = |container: &Container| parts.containers.iter().any(|other| awaits_end(other, container));
+    parts.containers.iter().filter(|container| !runs(container.state) && !is_job(container)).collect()
 }
 
 const fn runs(state: ContainerState) -> bool {
@@ -207,6 +214,7 @@ const fn runs(state: ContainerState) -> bool {
         ContainerState::Created
         | ContainerState::Removing
         | ContainerState::Exited
-        | ContainerState::Dead => false,
+        | ContainerState::Dead
+        | ContainerState::Unknown => false,
     }
 }

@@ -10,7 +10,6 @@ use super::{ExchangePair, ServicePlan, StageStep, Step, Target, When};
 use crate::code::Code;
 use crate::config::{Config, Service};
 use crate::failure::Failure;
-use crate::goal::SnapshotChoice;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Observed, ObservedRestore, ObservedService, ObservedTarget};
 use crate::restic::Counts;
@@ -18,7 +17,6 @@ use crate::restic::Counts;
 /// What a person wants restored.
 pub(super) struct Wish<'a> {
     pub(super) repository: &'a RepositoryName,
-    pub(super) snapshot: &'a SnapshotChoice,
     pub(super) start: bool,
     pub(super) now: Timestamp,
 }
@@ -133,7 +131,7 @@ fn add_steps(
         add_resume(plan, &seen.parts, targets, service);
     }
     let started = add_first_start(plan, seen, restore, wish);
-    let awaited: Vec<Target> = running.into_iter().chain(started).collect();
+    let awaited: Vec<Target> = running.into_iter().chain(started.clone()).collect();
     if !awaited.is_empty() {
         let timeout = service.health.timeout.duration();
         plan.push(
@@ -141,7 +139,8 @@ fn add_steps(
             "a restore is good when the service works",
         );
     }
-    plan.add(Step::Revert { pairs, stop: down, start: up }, When::OnFailure, "the way back");
+    let stop = std::iter::once(started).filter(|new| !new.is_empty()).chain(down).collect();
+    plan.add(Step::Revert { pairs, stop, start: up }, When::OnFailure, "the way back");
     for stage in stages.values() {
         plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
     }

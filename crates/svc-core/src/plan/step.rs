@@ -38,6 +38,7 @@ pub enum When {
 }
 
 impl When {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     const fn is_normal(&self) -> bool {
         matches!(self, Self::Normal)
     }

@@ -1,6 +1,6 @@
 //! Orders: which containers go down and come up together, and which services need each other.
 
-use crate::docker::Container;
+use crate::docker::{ComposeLabels, Container};
 use crate::names::ServiceName;
 
 /// Containers in the order in which they start: each wave needs only earlier ones.
@@ -21,11 +21,18 @@ pub(super) fn start_order<'a>(containers: &[&'a Container]) -> Vec<Vec<&'a Conta
 
 /// Whether one container declares that it starts after the other.
 pub(super) fn needs(one: &Container, other: &Container) -> bool {
+    relates(one, other, |compose| &compose.depends_on)
+}
+
+/// Whether one container declares that it starts when the other has done its work and ended.
+pub(super) fn awaits_end(one: &Container, other: &Container) -> bool {
+    relates(one, other, |compose| &compose.awaits_end_of)
+}
+
+fn relates(one: &Container, other: &Container, list: fn(&ComposeLabels) -> &Vec<String>) -> bool {
     match (&one.compose, &other.compose) {
         (Some(one), Some(other)) => {
-            one.project == other.project
-                && one.service != other.service
-                && one.depends_on.iter().any(|need| *need == other.service)
+            one.project == other.project && one.service != other.service && list(one).contains(&other.service)
         }
         _ => false,
     }
@@ -49,7 +56,7 @@ pub(super) fn groups(names: &[ServiceName], edges: &[Vec<ServiceName>]) -> Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::{ComposeLabels, ContainerState};
+    use crate::docker::ContainerState;
 
     fn container(service: &str, depends_on: &[&str]) -> Container {
         Container {
@@ -58,11 +65,13 @@ mod tests {
             image: "image".to_owned(),
             state: ContainerState::Running,
             health: None,
+            exit_code: None,
             compose: Some(ComposeLabels {
                 project: "p".to_owned(),
                 service: service.to_owned(),
                 number: 1,
                 depends_on: depends_on.iter().map(ToString::to_string).collect(),
+                awaits_end_of: Vec::new(),
                 oneoff: false,
             }),
             status_text: String::new(),

@@ -1,0 +1,34 @@
+//! A request to end a run in good order, and who made it.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::code::Code;
+
+/// Cancels a run; cheap to clone. The first request counts.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    token: CancellationToken,
+    code: Arc<OnceLock<Code>>,
+}
+
+impl Cancel {
+    /// Asks the run to end; its exit code will be this one unless something worse happened.
+    pub fn request(&self, code: Code) {
+        let _ = self.code.set(code);
+        self.token.cancel();
+    }
+
+    /// What it ends with, if it was asked to.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.code.get().copied()
+    }
+
+    /// The token that long work heeds.
+    #[must_use]
+    pub const fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+}

@@ -1,0 +1,106 @@
+//! Runs a plan against the outside systems and tells what happens. Knows no renderer and no terminal.
+
+mod backup;
+mod control;
+mod health;
+mod ledger;
+mod prior;
+mod restore;
+mod schedule;
+mod service;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::cancel::Cancel;
+use crate::code::Code;
+use crate::config::Config;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::names::RunId;
+use crate::outside::Outside;
+use crate::plan::{Plan, ServicePlan};
+use crate::recorder::Recorder;
+use crate::report::{Report, ServiceReport};
+use crate::scope::Scope;
+
+/// All that a run needs.
+#[derive(Clone)]
+pub struct Engine {
+    /// What is configured.
+    pub config: Arc<Config>,
+    /// Whose services.
+    pub scope: Arc<Scope>,
+    /// systemd, Docker, restic.
+    pub outside: Outside,
+    /// Where it tells what happens.
+    pub recorder: Recorder,
+    /// This run.
+    pub run: RunId,
+    /// How it is asked to end.
+    pub cancel: Cancel,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+impl Engine {
+    /// Runs a plan to its end. Whatever happens, what ran before runs again, or the report says 5.
+    pub async fn run(&self, plan: &Plan) -> Report {
+        let began = Instant::now();
+        let started = Body::RunStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            plan: plan.clone(),
+        };
+        let services = match self.recorder.announce(started).await {
+            Ok(()) => self.run_services(plan).await,
+            Err(error) => {
+                let failure =
+                    Failure::from_error(Code::NoSpace, &error).hint("make room for svc's state directory");
+                plan.services.iter().map(|service| untouched(service, &failure)).collect()
+            }
+        };
+        let codes = services.iter().map(|report| report.code).chain(self.cancel.code());
+        let report = Report {
+            code: Code::worst(codes),
+            verb: plan.goal.verb().to_owned(),
+            took_ms: millis(began),
+            services,
+        };
+        // A log that cannot take its end shows as a run that crashed; the report is true all the same.
+        let _ = self.recorder.announce(Body::RunFinished { report: report.clone() }).await;
+        report
+    }
+
+    async fn run_services(&self, plan: &Plan) -> Vec<ServiceReport> {
+        let watch = async {
+            self.cancel.token().cancelled().await;
+            let by = match self.cancel.code() {
+                Some(Code::Interrupted) => "SIGINT",
+                Some(Code::Terminated) => "SIGTERM",
+                Some(Code::Hangup) => "SIGHUP",
+                _ => "svc cancel",
+            };
+            self.recorder.tell(Body::CancelRequested { by: by.to_owned() });
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            reports = schedule::run(self, plan) => reports,
+            () = watch => Vec::new(),
+        }
+    }
+}
+
+/// The report of a service that nothing was done to.
+fn untouched(plan: &ServicePlan, failure: &Failure) -> ServiceReport {
+    let mut report = ServiceReport::new(plan.service.clone());
+    report.code = failure.code;
+    report.failures.push(failure.clone());
+    report
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

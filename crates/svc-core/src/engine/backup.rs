@@ -1,0 +1,169 @@
+//! The steps that only a backup has, and the record of it.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::millis;
+use super::service::ServiceRun;
+use crate::code::Code;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::judge::judge;
+use crate::manifest::Manifest;
+use crate::names::RepositoryName;
+use crate::plan::BackupStep;
+use crate::records::{Attempt, ServiceRecord};
+use crate::report::SnapshotReport;
+use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
+
+/// A backup that sets no limit of its own is ended after this.
+const LONGEST_BACKUP: Duration = Duration::from_hours(24);
+
+impl ServiceRun<'_> {
+    /// Looks once more, right before anything stops, that every source is there.
+    pub(super) fn check_sources(sources: &[PathBuf]) -> Result<(), Failure> {
+        let missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
+        match sources.iter().find(missing) {
+            None => Ok(()),
+            Some(path) => Err(Failure::new(Code::Failed, format!("`{}` is gone", path.display()))),
+        }
+    }
+
+    /// Writes down what the service is made of.
+    pub(super) async fn write_manifest(&self, path: &Path) -> Result<(), Failure> {
+        let Some(service) = self.engine.config.services.get(&self.plan.service) else { return Ok(()) };
+        let manifest = Manifest::gather(service, &self.engine.config, &self.engine.outside).await?;
+        manifest.save(path).map_err(|error| {
+            Failure::new(Code::Failed, format!("the manifest `{}` cannot be written", path.display()))
+                .because(error.to_string())
+        })
+    }
+
+    /// Saves a snapshot and judges it.
+    pub(super) async fn backup(&mut self, step: &BackupStep) -> Result<(), Failure> {
+        let began = Instant::now();
+        let summary = self.save_in_time(step).await.map_err(|error| self.restic_failure(&error))?;
+        let verdict = judge(step, &summary);
+        let snapshot = SnapshotReport {
+            repository: step.repository.clone(),
+            id: summary.snapshot,
+            code: verdict.as_ref().map_or(Code::Ok, |failure| failure.code),
+            counts: summary.counts,
+            added: summary.added,
+            took_ms: millis(began),
+        };
+        self.report.snapshots.push(snapshot.clone());
+        self.engine.recorder.tell(Body::SnapshotSaved { service: self.service(), snapshot });
+        verdict.map_or(Ok(()), Err)
+    }
+
+    /// Saves; when the time is over restic is ended in good order, not dropped.
+    async fn save_in_time(&self, step: &BackupStep) -> Result<BackupSummary, ResticError> {
+        let limit = step.timeout.unwrap_or(LONGEST_BACKUP);
+        let token = self.engine.cancel.token().child_token();
+        let work = self.save(step, &token);
+        tokio::pin!(work);
+        tokio::select! {
+            result = &mut work => result,
+            () = tokio::time::sleep(limit) => {
+                token.cancel();
+                work.await.map_err(|error| match error {
+                    ResticError::Cancelled { verb } => {
+                        let (repository, seconds) = (step.repository.to_string(), limit.as_secs());
+                        ResticError::Deadline { verb, repository, seconds }
+                    }
+                    other => other,
+                })
+            }
+        }
+    }
+
+    async fn save(&self, step: &BackupStep, token: &CancellationToken) -> Result<BackupSummary, ResticError> {
+        let request = BackupRequest {
+            sources: step.sources.clone(),
+            tags: step.tags.clone(),
+            exclude: step.exclude.clone(),
+            host: step.host.clone(),
+            parent: step.parent.clone(),
+        };
+        let (figures, seen) = watch::channel(Progress::default());
+        let work = self.engine.outside.restic.backup(&step.repository, &request, &figures, token);
+        self.with_progress(&step.repository, seen, work).await
+    }
+
+    /// Does restic's work and tells how far it is.
+    pub(super) async fn with_progress<T>(
+        &self,
+        repository: &RepositoryName,
+        mut seen: watch::Receiver<Progress>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => break result,
+                Ok(()) = seen.changed() => {
+                    let progress = *seen.borrow_and_update();
+                    let (service, repository) = (self.service(), repository.clone());
+                    self.engine.recorder.tell(Body::Progress { service, repository, progress });
+                }
+            }
+        }
+    }
+
+    /// restic's error as a failure; a cancelled one carries the code of who cancelled.
+    pub(super) fn restic_failure(&self, error: &ResticError) -> Failure {
+        let failure = Failure::from(error);
+        match (error, self.engine.cancel.code()) {
+            (ResticError::Cancelled { .. }, Some(code)) => Failure { code, ..failure },
+            _ => failure,
+        }
+    }
+
+    /// Keeps what later runs and `svc list` need to know.
+    pub(super) fn keep_record(&self) -> Result<(), Failure> {
+        let mut record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let before = record.clone();
+        match self.goal {
+            Goal::Backup { repositories, .. } if self.plan.skipped.is_none() => {
+                for repository in repositories.iter().filter(|repository| self.is_configured_for(repository))
+                {
+                    record.add(repository, self.attempt(repository));
+                }
+            }
+            Goal::Restore { .. } => self.note_replaced(&mut record),
+            _ => {}
+        }
+        if record == before {
+            return Ok(());
+        }
+        record.save(&self.engine.scope.records_dir(), &self.plan.service).map_err(|error| {
+            Failure::new(Code::Failed, format!("the record of `{}` cannot be written", self.plan.service))
+                .because(error.to_string())
+        })
+    }
+
+    fn is_configured_for(&self, repository: &RepositoryName) -> bool {
+        self.engine.config.services.get(&self.plan.service).is_some_and(|service| service.uses(repository))
+    }
+
+    fn attempt(&self, repository: &RepositoryName) -> Attempt {
+        let saved = self.report.snapshots.iter().find(|snapshot| snapshot.repository == *repository);
+        let without = || if self.report.code == Code::Ok { Code::Internal } else { self.report.code };
+        Attempt {
+            run: self.engine.run.clone(),
+            at: (self.engine.now)(),
+            code: saved.map_or_else(without, |snapshot| snapshot.code),
+            snapshot: saved.map(|snapshot| snapshot.id.clone()),
+            counts: saved.map(|snapshot| snapshot.counts),
+            added: saved.map(|snapshot| snapshot.added),
+            took_ms: saved.map_or(self.report.took_ms, |snapshot| snapshot.took_ms),
+            downtime_ms: self.report.downtime_ms,
+        }
+    }
+}

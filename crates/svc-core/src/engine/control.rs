@@ -1,0 +1,143 @@
+//! Stopping and starting of units and containers, with what the ledger owes.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::service::ServiceRun;
+use crate::code::Code;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::names::UnitName;
+use crate::plan::Target;
+use crate::systemd::{JobVerb, SystemdError, UnitDetails};
+
+/// A job may take this long when the unit itself sets no limit.
+const LONGEST_JOB: Duration = Duration::from_mins(30);
+/// systemd needs a moment of its own beyond the unit's limits.
+const JOB_MARGIN: Duration = Duration::from_secs(10);
+/// How often a service that ran before is started before svc gives up, and the pauses between.
+const RESUME_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+impl ServiceRun<'_> {
+    /// Stops targets at once; those that the prior state does not show running are left alone.
+    pub(super) async fn stop(&mut self, targets: &[Target]) -> Result<(), Failure> {
+        let ran = |target: &&Target| {
+            let in_prior = |prior: &Vec<Target>| prior.contains(*target);
+            self.ledger.prior.as_ref().is_none_or(in_prior) || self.ledger.new.contains(*target)
+        };
+        let targets: Vec<Target> = targets.iter().filter(ran).cloned().collect();
+        self.ledger.stopping(&targets);
+        let results = join_all(targets.iter().map(|target| self.act(JobVerb::Stop, target))).await;
+        for (target, result) in targets.iter().zip(&results) {
+            if result.is_ok() {
+                self.tell_stopped(target);
+            }
+        }
+        first_failure(results)
+    }
+
+    /// Starts again those of the targets that were stopped; tries three times before it says 5.
+    pub(super) async fn resume(&mut self, targets: &[Target]) -> Result<(), Failure> {
+        if self.ledger.mixed {
+            let message = format!("`{}` stays off: its data is part old and part new", self.plan.service);
+            return Err(Failure::new(Code::NotResumed, message));
+        }
+        let owed: Vec<Target> =
+            targets.iter().filter(|target| self.ledger.stopped.contains(target)).cloned().collect();
+        let results = join_all(owed.iter().map(|target| self.start_stubbornly(target))).await;
+        for (target, result) in owed.iter().zip(&results) {
+            if result.is_ok() {
+                self.tell_started(target);
+            }
+        }
+        first_failure(results).map_err(|failure| Failure { code: Code::NotResumed, ..failure })
+    }
+
+    /// Starts targets at once.
+    pub(super) async fn start(&mut self, targets: &[Target]) -> Result<(), Failure> {
+        self.ledger.new.extend(targets.iter().cloned());
+        self.each(JobVerb::Start, targets).await
+    }
+
+    /// Restarts targets at once.
+    pub(super) async fn restart(&mut self, targets: &[Target]) -> Result<(), Failure> {
+        self.each(JobVerb::Restart, targets).await
+    }
+
+    async fn each(&mut self, verb: JobVerb, targets: &[Target]) -> Result<(), Failure> {
+        let results = join_all(targets.iter().map(|target| self.act(verb, target))).await;
+        for (target, result) in targets.iter().zip(&results) {
+            if result.is_ok() {
+                self.tell_started(target);
+            }
+        }
+        first_failure(results)
+    }
+
+    async fn start_stubbornly(&self, target: &Target) -> Result<(), Failure> {
+        let mut result = self.act(JobVerb::Start, target).await;
+        for pause in RESUME_PAUSES {
+            if result.is_ok() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            result = self.act(JobVerb::Start, target).await;
+        }
+        result
+    }
+
+    async fn act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
+        match target {
+            Target::Unit(unit) => self.job(verb, unit).await.map_err(|error| Failure::from(&error)),
+            Target::Container(name) => {
+                let docker = &self.engine.outside.docker;
+                let acted = match verb {
+                    JobVerb::Stop => docker.stop(name).await,
+                    JobVerb::Start => docker.start(name).await,
+                    JobVerb::Restart => match docker.stop(name).await {
+                        Ok(()) => docker.start(name).await,
+                        Err(error) => Err(error),
+                    },
+                };
+                acted.map_err(|error| Failure::from(&error))
+            }
+        }
+    }
+
+    async fn job(&self, verb: JobVerb, unit: &UnitName) -> Result<(), SystemdError> {
+        let systemd = &self.engine.outside.systemd;
+        let units = systemd.units(std::slice::from_ref(unit)).await?;
+        let details = systemd.details(&units).await?;
+        let deadline = details.first().map_or(LONGEST_JOB, |details| job_deadline(verb, details));
+        systemd.run_job(verb, unit, deadline).await
+    }
+
+    fn tell_stopped(&self, target: &Target) {
+        self.engine.recorder.tell(Body::Stopped { service: self.service(), target: target.clone() });
+    }
+
+    fn tell_started(&mut self, target: &Target) {
+        self.ledger.started(target);
+        self.engine.recorder.tell(Body::Started { service: self.service(), target: target.clone() });
+    }
+}
+
+/// The unit's own limits and a margin; never without an end.
+fn job_deadline(verb: JobVerb, details: &UnitDetails) -> Duration {
+    let limit = match verb {
+        JobVerb::Start => details.timeout_start,
+        JobVerb::Stop => details.timeout_stop,
+        JobVerb::Restart => details.timeout_start.zip(details.timeout_stop).map(|(start, stop)| start + stop),
+    };
+    limit.unwrap_or(LONGEST_JOB).min(LONGEST_JOB) + JOB_MARGIN
+}
+
+/// The first failure, with all others as its causes.
+fn first_failure(results: Vec<Result<(), Failure>>) -> Result<(), Failure> {
+    let mut failures = results.into_iter().filter_map(Result::err);
+    match failures.next() {
+        None => Ok(()),
+        Some(first) => Err(failures.fold(first, |first, other| first.because(other.message))),
+    }
+}

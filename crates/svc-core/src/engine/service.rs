@@ -1,0 +1,139 @@
+//! One service's part of a run: its steps in order, and after a failure those that put things back.
+
+use std::time::Instant;
+
+use super::ledger::Ledger;
+use super::{Engine, millis};
+use crate::code::Code;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::lock::{LockError, ServiceLock};
+use crate::names::ServiceName;
+use crate::plan::{PlannedStep, ServicePlan, Step, When};
+use crate::report::ServiceReport;
+
+/// One service's part of a run.
+pub(super) struct ServiceRun<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) goal: &'a Goal,
+    pub(super) plan: &'a ServicePlan,
+    pub(super) ledger: Ledger,
+    pub(super) report: ServiceReport,
+    began: Instant,
+    aborted: bool,
+}
+
+impl<'a> ServiceRun<'a> {
+    pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
+        let report = ServiceReport::new(plan.service.clone());
+        Self { engine, goal, plan, ledger: Ledger::default(), report, began: Instant::now(), aborted: false }
+    }
+
+    pub(super) fn service(&self) -> ServiceName {
+        self.plan.service.clone()
+    }
+
+    /// Runs to the end and reports.
+    pub(super) async fn run(mut self) -> ServiceReport {
+        self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
+        self.report.skipped = self.plan.skipped.clone();
+        self.report.failures = self.plan.refused.clone();
+        if !self.plan.steps.is_empty() {
+            match self.lock() {
+                Ok(_lock) => self.run_steps().await,
+                Err(failure) => self.report.failures.push(failure),
+            }
+        }
+        self.finish()
+    }
+
+    fn lock(&self) -> Result<ServiceLock, Failure> {
+        let directory = self.engine.scope.locks_dir();
+        let verb = self.goal.verb();
+        let taken =
+            ServiceLock::take(&directory, &self.plan.service, &self.engine.run, verb, (self.engine.now)());
+        taken.map_err(|error| {
+            let code = match error {
+                LockError::Busy { .. } => Code::Busy,
+                LockError::File { .. } => Code::Failed,
+            };
+            Failure::from_error(code, &error)
+        })
+    }
+
+    async fn run_steps(&mut self) {
+        for (index, planned) in self.plan.steps.iter().enumerate() {
+            if !self.aborted && planned.when == When::Normal {
+                self.heed_cancel();
+            }
+            let due = match planned.when {
+                When::Normal => !self.aborted,
+                When::Always => true,
+                When::OnFailure => self.aborted,
+            };
+            if due {
+                self.step(index, planned).await;
+            }
+        }
+    }
+
+    fn heed_cancel(&mut self) {
+        if let Some(code) = self.engine.cancel.code() {
+            self.aborted = true;
+            self.report.failures.push(Failure::new(code, "cancelled"));
+        }
+    }
+
+    async fn step(&mut self, index: usize, planned: &PlannedStep) {
+        let (service, step) = (self.service(), planned.step.clone());
+        let started = Body::StepStarted { service: service.clone(), index, step };
+        let began = Instant::now();
+        let announced = self.engine.recorder.announce(started).await;
+        let result = match announced {
+            // What pays back is done even when it cannot be written down.
+            Err(error) if planned.when == When::Normal => Err(Failure::from_error(Code::NoSpace, &error)),
+            _ => self.execute(&planned.step, planned.when).await,
+        };
+        let failure = result.err();
+        let finished =
+            Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
+        self.engine.recorder.tell(finished);
+        if let Some(failure) = failure {
+            // One repository's failure does not keep the next one from its snapshot.
+            self.aborted |= !matches!(planned.step, Step::Backup(_)) || self.engine.cancel.code().is_some();
+            self.report.failures.push(failure);
+        }
+    }
+
+    async fn execute(&mut self, step: &Step, when: When) -> Result<(), Failure> {
+        match step {
+            Step::CheckSources { sources } => Self::check_sources(sources),
+            Step::WriteManifest { path } => self.write_manifest(path).await,
+            Step::RecordPrior { running } => self.record_prior(running).await,
+            Step::Stop { targets } => self.stop(targets).await,
+            Step::Resume { targets } => self.resume(targets).await,
+            Step::Start { targets } => self.start(targets).await,
+            Step::Restart { targets } => self.restart(targets).await,
+            Step::AwaitHealth { targets, timeout } => self.await_health(targets, *timeout, when).await,
+            Step::Backup(step) => self.backup(step).await,
+            Step::Stage(step) => self.stage(step).await,
+            Step::VerifyStage(step) => self.verify_stage(step).await,
+            Step::Exchange { pairs } => self.exchange(pairs).await,
+            Step::Revert { pairs, stop, start } => self.revert(pairs, stop, start).await,
+            Step::DropStage { stage } => Self::drop_stage(stage).await,
+        }
+    }
+
+    fn finish(mut self) -> ServiceReport {
+        self.report.downtime_ms = self.ledger.downtime_ms();
+        self.report.took_ms = millis(self.began);
+        self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
+        if let Err(failure) = self.keep_record() {
+            self.report.code = Code::worst([self.report.code, failure.code]);
+            self.report.failures.push(failure);
+        }
+        self.engine.recorder.tell(Body::ServiceFinished { report: self.report.clone() });
+        self.report
+    }
+}
