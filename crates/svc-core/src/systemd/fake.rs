@@ -30,6 +30,10 @@ pub enum SystemdCall {
     Details(Vec<UnitName>),
     /// `run_job`.
     Job(JobVerb, UnitName),
+    /// `freeze`.
+    Freeze(UnitName),
+    /// `thaw`.
+    Thaw(UnitName),
 }
 
 /// How a job goes wrong.
@@ -209,6 +213,10 @@ impl FakeSystemd {
         let no_unit = |reason: String| Err(SystemdError::NoUnit { unit: name.to_string(), reason });
         let Some(unit) = inner.find(name) else { return no_unit(format!("Unit {name} not found.")) };
         match (verb, unit.load) {
+            (JobVerb::Stop | JobVerb::Restart, _) if unit.frozen => {
+                let (action, reason) = (format!("{verb} `{name}`"), "Unit is frozen.".to_owned());
+                Err(SystemdError::Refused { action, reason })
+            }
             (JobVerb::Stop, _) => Ok(()),
             (_, LoadState::Masked) => no_unit(format!("Unit {name} is masked.")),
             (_, LoadState::Broken) => no_unit(format!("Unit {name} has a bad unit file setting.")),
@@ -308,6 +316,26 @@ impl Inner {
         }
     }
 
+    fn set_frozen(&mut self, action: &str, name: &UnitName, frozen: bool) -> Result<(), SystemdError> {
+        let refused = |reason: &str| {
+            let action = format!("{action} `{name}`");
+            Err(SystemdError::Refused { action, reason: reason.to_owned() })
+        };
+        match self.find_mut(name) {
+            None => {
+                let reason = format!("Unit {name} not loaded.");
+                Err(SystemdError::NoUnit { unit: name.to_string(), reason })
+            }
+            Some(unit) if !unit.is_up() => refused("Unit is not active."),
+            Some(unit) if frozen && !unit.freezable => refused("Unit does not support freeze/thaw."),
+            Some(unit) => {
+                // A oneshot unit has no processes: the real call succeeds just the same.
+                unit.frozen = frozen;
+                Ok(())
+            }
+        }
+    }
+
     fn break_down(&mut self, verb: JobVerb, name: &UnitName, result: &str) {
         let Some(unit) = self.find_mut(name) else { return };
         match (result, verb) {
@@ -361,5 +389,15 @@ impl Systemd for FakeSystemd {
         }
         self.apply(verb, unit);
         Ok(())
+    }
+
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Freeze(unit.clone())).await?;
+        self.lock().set_frozen("freeze", unit, true)
+    }
+
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Thaw(unit.clone())).await?;
+        self.lock().set_frozen("thaw", unit, false)
     }
 }

@@ -36,6 +36,8 @@ pub struct FakeUnit {
     pub(super) consists_of: Vec<UnitName>,
     since: Option<Timestamp>,
     restarts: u32,
+    pub(super) frozen: bool,
+    pub(super) freezable: bool,
 }
 
 impl FakeUnit {
@@ -77,6 +79,8 @@ impl FakeUnit {
             consists_of: Vec::new(),
             since: None,
             restarts: 0,
+            frozen: false,
+            freezable: true,
         }
     }
 
@@ -182,6 +186,13 @@ impl FakeUnit {
         self
     }
 
+    /// The same, refusing to be frozen.
+    #[must_use]
+    pub fn unfreezable(mut self) -> Self {
+        self.freezable = false;
+        self
+    }
+
     pub(super) fn is_up(&self) -> bool {
         matches!(self.active, ActiveState::Active | ActiveState::Reloading | ActiveState::Activating)
     }
@@ -247,6 +258,7 @@ impl FakeUnit {
             since: self.since,
             restarts: self.restarts,
             members: self.wants.iter().chain(&self.consists_of).cloned().collect(),
+            frozen: self.frozen,
         }
     }
 }
