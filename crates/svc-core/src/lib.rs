@@ -34,3 +34,4 @@ pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod view;
+pub mod words;
