@@ -148,7 +148,9 @@ impl<'t> Fields<'t> {
 
     /// The value of a key; nothing when it is absent or null.
     pub(super) fn node(&mut self, key: &'static str) -> Option<Node<'t>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let property = self.object.properties.iter().find(|property| property.name.as_str() == key)?;
         (!matches!(property.value, Value::NullKeyword(_))).then_some(&property.value)
     }

@@ -49,7 +49,8 @@ pub(super) fn check(config: &Config, d: &mut Decoder<'_>) {
         }
     }
     for name in &references.repositories {
-        if !config.repositories.contains_key(&name.value) {
+        // Where there is none at all, that is the problem, not each name.
+        if !config.repositories.is_empty() && !config.repositories.contains_key(&name.value) {
             let known = config.repositories.keys().map(RepositoryName::as_str);
             unknown("repository", name.value.as_str(), name.offset, known, d);
         }
