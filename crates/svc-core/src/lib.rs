@@ -11,6 +11,7 @@ pub mod failure;
 pub mod names;
 pub mod restic;
 pub mod scope;
+pub mod status;
 pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
