@@ -30,6 +30,7 @@ pub mod report;
 pub mod restic;
 pub mod run_log;
 pub mod scope;
+pub mod status;
 pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
