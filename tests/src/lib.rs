@@ -11,9 +11,11 @@
 
 pub mod cgroup;
 pub mod enter;
+pub mod homeserver;
 pub mod host;
 pub mod link;
 pub mod machine;
+pub mod metadata;
 pub mod place;
 pub mod store;
 pub mod template;

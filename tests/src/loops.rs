@@ -22,24 +22,21 @@ pub(crate) fn attach(file: &Path) -> Result<PathBuf> {
     Ok(device.trim().into())
 }
 
-/// Detaches all devices whose file lies on one of the given file systems, or on a device so found.
+/// Detaches all devices whose file lies below a directory, on one of the given file systems, or on a device so found.
 ///
-/// The numbers come from [`file_system`]. A box may have attached files of its own, on its root or on its disks; no
-/// path tells whose they are, because a path is one of the box's own mount namespace.
-pub(crate) fn detach_all(mut file_systems: Vec<String>) -> Result<()> {
+/// The numbers come from [`file_system`]. A box may have attached files of its own, on its root or on its disks; their
+/// paths tell nothing, because they are paths of the box's own mount namespace.
+pub(crate) fn detach_all(directory: &Path, mut file_systems: Vec<String>) -> Result<()> {
     let mut found = Vec::new();
     loop {
-        let devices = listed()?;
-        let fresh: Vec<_> = devices
-            .into_iter()
-            .filter(|(device, on)| file_systems.contains(on) && !found.contains(device))
-            .collect();
+        let is_ours = |lost: &Loop| lost.file.starts_with(directory) || file_systems.contains(&lost.on);
+        let fresh: Vec<_> = listed()?.into_iter().filter(|lost| is_ours(lost) && !found.contains(&lost.device)).collect();
         if fresh.is_empty() {
             break;
         }
-        for (device, _) in fresh {
-            file_systems.push(device_number(&device)?);
-            found.push(device);
+        for lost in fresh {
+            file_systems.push(device_number(&lost.device)?);
+            found.push(lost.device);
         }
     }
     // What lies on a device goes before it.
@@ -52,11 +49,23 @@ pub(crate) fn file_system(path: &Path) -> Result<String> {
     Ok(spelled(number))
 }
 
-/// All attached devices, each with the file system that its file lies on.
-fn listed() -> Result<Vec<(PathBuf, String)>> {
-    let table = output(Command::new("losetup").args(["--list", "--noheadings", "--raw", "-O", "NAME,BACK-MAJ:MIN"]))?;
-    let rows = table.lines().filter_map(|line| line.split_once(' '));
-    Ok(rows.map(|(device, on)| (device.into(), on.trim().to_owned())).collect())
+/// An attached device.
+struct Loop {
+    device: PathBuf,
+    /// The file system that its file lies on.
+    on: String,
+    file: PathBuf,
+}
+
+fn listed() -> Result<Vec<Loop>> {
+    let table = output(Command::new("losetup").args(["--list", "--noheadings", "-O", "NAME,BACK-MAJ:MIN,BACK-FILE"]))?;
+    let parse = |line: &str| {
+        let (device, rest) = line.trim().split_once(' ')?;
+        // The number is missing when the file system has forgotten the file.
+        let (on, file) = rest.trim().split_once(' ').unwrap_or(("", rest.trim()));
+        Some(Loop { device: device.into(), on: on.to_owned(), file: file.trim().into() })
+    };
+    Ok(table.lines().filter_map(parse).collect())
 }
 
 /// Detaching is only a wish while somebody has the device open: the mounts of a dead box go a moment after it.
@@ -65,7 +74,7 @@ fn detach(device: &Path) -> Result<()> {
     loop {
         // An error is one only if the device stays: another one may have detached it, or it went by itself.
         let detached = output(Command::new("losetup").arg("--detach").arg(device));
-        if !listed()?.iter().any(|(still, _)| still == device) {
+        if !listed()?.iter().any(|still| still.device == device) {
             return Ok(());
         }
         if Instant::now() > deadline {

@@ -1,6 +1,7 @@
 //! A box: cloned from a template, started, entered, stopped, cut off from power, deleted.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
     path::PathBuf,
@@ -42,11 +43,41 @@ pub struct Machine {
 impl Machine {
     /// Makes a box of that name from a template; one that is there already is deleted before.
     pub fn create(store: &Arc<Store>, name: &str, template: &Template) -> Result<Self> {
+        let description = template.describe()?;
+        let is_named = description.hostname.is_some();
+        let machine = Self::create_as(store, name, template, &description)?;
+        if !is_named {
+            machine.rename()?;
+        }
+        Ok(machine)
+    }
+
+    /// Makes a box that differs from its template by host name and disks.
+    pub(crate) fn create_as(
+        store: &Arc<Store>,
+        name: &str,
+        template: &Template,
+        description: &Description,
+    ) -> Result<Self> {
         delete(store, name)?;
         let directory = directory(store, name);
         store.create(&directory)?;
-        template.clone_to(store, &directory).with_context(|| format!("cannot make the box `{name}`"))?;
-        Self::open(store, name)?.with_context(|| format!("the box `{name}` is gone again"))
+        template
+            .clone_to(store, &directory, description)
+            .with_context(|| format!("cannot make the box `{name}`"))?;
+        let machine = Self::open(store, name)?.with_context(|| format!("the box `{name}` is gone again"))?;
+        Ok(machine)
+    }
+
+    /// Makes it another host than those with the same template: its name, and what systemd knows it by.
+    pub(crate) fn rename(&self) -> Result<()> {
+        let hostname = self.hostname();
+        let etc = self.disks.root().join("etc");
+        fs::write(etc.join("hostname"), format!("{hostname}\n"))?;
+        fs::write(etc.join("hosts"), format!("127.0.0.1 localhost\n127.0.1.1 {hostname}\n"))?;
+        let id = place::short_hash([hostname]).repeat(3);
+        fs::write(etc.join("machine-id"), format!("{}\n", &id[..32]))?;
+        Ok(())
     }
 
     /// Finds a box by its name, running or not.
@@ -78,7 +109,7 @@ impl Machine {
     /// Its host name.
     #[must_use]
     pub fn hostname(&self) -> &str {
-        &self.description.hostname
+        self.description.hostname.as_deref().unwrap_or(&self.name)
     }
 
     /// Its disks; the root is safe to write to only while the box is down.
@@ -108,7 +139,7 @@ impl Machine {
         self.clean_up()?;
         let devices = self.attach_disks()?;
         let root = self.disks.root();
-        let plan = Plan { name: &self.name, hostname: &self.description.hostname, root: &root, devices };
+        let plan = Plan { name: &self.name, hostname: self.hostname(), root: &root, devices };
         // The state comes first: a box without one would not be found, were this process to die now.
         state::save(&self.name, &State { leader: 0, cables: cables.clone() })?;
         let boot = Boot::start(&plan).with_context(|| format!("cannot start the box `{}`", self.name))?;
@@ -244,6 +275,10 @@ impl Drop for Machine {
         if !self.ephemeral {
             return;
         }
+        if env::var_os("SVC_BOX_KEEP").is_some() {
+            say(&format!("the box `{0}` is kept: `cargo box in --name {0} COMMAND`", self.name));
+            return;
+        }
         let deleted = self.clean_up().and_then(|()| delete(&self.store, &self.name));
         if let Err(error) = deleted {
             say(&format!("the box `{}` is not cleaned up: {error:#}", self.name));
@@ -276,14 +311,11 @@ pub fn names(store: &Store) -> Result<Vec<String>> {
 fn clean_up(store: &Store, name: &str) -> Result<()> {
     cgroup::destroy(name)?;
     let directory = directory(store, name);
-    if !directory.exists() {
-        return Ok(());
-    }
     // Each subvolume counts as a file system: the directory with the disks is one, the root is one, and the box may
     // have made more.
     let subvolumes = store.subvolumes_below(&directory)?;
     let file_systems = subvolumes.iter().map(|path| loops::file_system(path)).collect::<Result<_>>()?;
-    loops::detach_all(file_systems)
+    loops::detach_all(&directory, file_systems)
 }
 
 fn directory(store: &Store, name: &str) -> PathBuf {

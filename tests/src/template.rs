@@ -21,8 +21,8 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
-    /// The host name that the box has by default.
-    pub hostname: String,
+    /// The host name; a box without one is called by its own name.
+    pub hostname: Option<String>,
     /// Names of its extra disks: `data` is the file `data.img`, and `/dev/box-data` in the box.
     pub disks: Vec<String>,
 }
@@ -70,15 +70,15 @@ impl Template {
         Ok(fs::write(self.description_file(), serde_json::to_vec_pretty(description)?)?)
     }
 
-    /// Clones it; both share all blocks that neither writes to.
-    pub fn clone_to(&self, store: &Store, directory: &Path) -> Result<Self> {
-        let description = self.describe()?;
+    /// Clones it; both share all blocks that neither writes to. Disks that only the description names are for the
+    /// caller to make.
+    pub fn clone_to(&self, store: &Store, directory: &Path, description: &Description) -> Result<Self> {
         let copy = Self::at(directory.into());
         store.snapshot(&self.root(), &copy.root())?;
-        for disk in &description.disks {
+        for disk in description.disks.iter().filter(|disk| self.disk(disk).exists()) {
             store.reflink(&self.disk(disk), &copy.disk(disk))?;
         }
-        copy.finish(&description)?;
+        copy.finish(description)?;
         Ok(copy)
     }
 

@@ -58,7 +58,7 @@ pub fn pristine(store: &Store) -> Result<Template> {
         bootstrap(&tree.root(), PACKAGES, &[])?;
         copy_tree(&fixtures, &tree.root())?;
         configure(&tree.root())?;
-        tree.finish(&Description { hostname: "box".to_owned(), disks: Vec::new() })
+        tree.finish(&Description { hostname: None, disks: Vec::new() })
     })?;
     Ok(Template::at(directory))
 }

@@ -20,6 +20,8 @@ enum Verb {
     Up { #[arg(long, default_value = "home")] name: String },
     /// Down
     Down { #[arg(long, default_value = "home")] name: String },
+    /// Del
+    Delete { names: Vec<String> },
     /// Cut
     PowerCut { #[arg(long, default_value = "home")] name: String },
     /// In
@@ -33,12 +35,13 @@ fn main() -> Result<ExitCode> {
     let store = Arc::new(Store::open()?);
     match args.verb {
         Verb::Up { name } => {
-            let mut m = match Machine::open(&store, &name)? { Some(m) => m, None => Machine::create(&store, &name, &tree::pristine(&store)?)? };
+            let mut m = match Machine::open(&store, &name)? { Some(m) => m, None => if name == "home" { Machine::create(&store, &name, &svc_tests::homeserver::templates(&store)?.home)? } else { Machine::create(&store, &name, &tree::pristine(&store)?)? } };
             let t = std::time::Instant::now();
             m.up()?;
             say(&format!("{:?} {:?}", t.elapsed(), m.failed_units()?));
         }
         Verb::Down { name } => Machine::open(&store, &name)?.context("none")?.down()?,
+        Verb::Delete { names } => for name in names { machine::delete(&store, &name)? },
         Verb::PowerCut { name } => Machine::open(&store, &name)?.context("none")?.power_cut()?,
         Verb::In { name, argv } => {
             let s = Machine::open(&store, &name)?.context("none")?.program(argv)?.attach()?;
