@@ -22,6 +22,7 @@ pub mod mounts;
 pub mod names;
 pub mod observe;
 pub mod outside;
+pub mod overview;
 pub mod plan;
 pub mod recorder;
 pub mod records;
