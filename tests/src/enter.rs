@@ -174,6 +174,18 @@ impl Running {
         self.wait()
     }
 
+    /// Waits until its stdout contains a text.
+    pub fn wait_for_stdout(&self, text: &str, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        while !self.stdout_so_far()?.contains(text) {
+            if Instant::now() > deadline {
+                bail!("no `{text}` after {limit:?}; it printed\n{}{}", self.stdout_so_far()?, self.stderr_so_far()?);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())

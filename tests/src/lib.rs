@@ -13,11 +13,14 @@ pub mod cgroup;
 pub mod enter;
 pub mod homeserver;
 pub mod host;
+pub mod leftovers;
+pub mod lease;
 pub mod link;
 pub mod machine;
 pub mod metadata;
 pub mod place;
 pub mod store;
+pub mod svc;
 pub mod template;
 pub mod tree;
 
@@ -27,5 +30,6 @@ mod mirror;
 mod state;
 mod tool;
 
+pub use homeserver::Homeserver;
 pub use machine::Machine;
 pub use tool::say;

@@ -52,6 +52,12 @@ pub(crate) fn replug(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Takes down all interfaces of a box that is about to lose its power: a dying kernel would close connections, and a
+/// dead machine does not.
+pub(crate) fn silence(name: &str) -> Result<()> {
+    cables(name)?.iter().try_for_each(|cable| ip(name, &["link", "set", &cable.interface, "down"]))
+}
+
 fn plug(first: &str, second: &str) -> Result<()> {
     let ends = [(first, end(first, second)?), (second, end(second, first)?)];
     for (name, cable) in &ends {

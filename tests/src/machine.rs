@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     boot::{Boot, Plan},
     cgroup,
-    enter::{Call, Output},
+    enter::{Call, Output, Running},
     link, loops, place,
     state::{self, State},
     store::Store,
@@ -181,6 +181,7 @@ impl Machine {
             && cgroup::is_populated(&self.name)
             && let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw)
         {
+            link::silence(&self.name)?;
             // The kernel kills all of a PID namespace with its first process; nspawn then ends by itself.
             kill_process(pid, Signal::KILL).context("cannot kill the box")?;
             cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
@@ -213,6 +214,11 @@ impl Machine {
     /// Runs a shell line in the box that has to succeed, and returns its stdout.
     pub fn check(&self, line: &str) -> Result<String> {
         self.command(line)?.check()
+    }
+
+    /// Starts a shell line in the box.
+    pub fn spawn(&self, line: &str) -> Result<Running> {
+        self.command(line)?.spawn()
     }
 
     /// Reads a file in the box.

@@ -197,6 +197,8 @@ fn digest(path: &Path) -> io::Result<[u8; 32]> {
 }
 
 /// All extended attributes, of the link itself where it is one.
+///
+/// XFS shows root each access list a second time, in its own format under `trusted.SGI_ACL_…`; those are left out.
 fn attributes(path: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let mut names = vec![0; 1 << 16];
     let length = match posix::llistxattr(path, &mut names[..]) {
@@ -205,7 +207,8 @@ fn attributes(path: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         Err(error) => return Err(error.into()),
     };
     let mut found = BTreeMap::new();
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    let names = names[..length].split(|byte| *byte == 0);
+    for name in names.filter(|name| !name.is_empty() && !name.starts_with(b"trusted.SGI_ACL_")) {
         let mut value = vec![0; 1 << 16];
         let length = posix::lgetxattr(path, name, &mut value[..])?;
         value.truncate(length);

@@ -90,6 +90,7 @@ pub fn pristine(store: &Store) -> Result<Template> {
     let mut parts: Vec<Vec<u8>> =
         [PACKAGES, MASKED, DISABLED, UNWANTED].concat().iter().map(|part| (*part).into()).collect();
     parts.push(RELEASE.into());
+    parts.push(include_bytes!("tree.rs").into());
     parts.push(fingerprint(&fixtures)?.into());
     let directory = cached(store, &format!("trees/{}", short_hash(parts)), |directory| {
         say("building the boxes' Debian tree (half a minute)");
@@ -203,8 +204,13 @@ fn configure(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The lock that is held while a directory of the store is being built.
+pub(crate) fn lock_name(below: &str) -> String {
+    format!("build-{}.lock", below.replace('/', "-"))
+}
+
 fn build_lock(below: &str) -> Result<File> {
-    let lock = File::create(place::run().join(format!("build-{}.lock", below.replace('/', "-"))))?;
+    let lock = File::create(place::run().join(lock_name(below)))?;
     if lock.try_lock().is_err() {
         say(&format!("another process is building `{below}`; waiting for it"));
         lock.lock()?;
