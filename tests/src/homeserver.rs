@@ -4,6 +4,7 @@
 pub mod music;
 
 mod build;
+mod scene;
 mod music_writer;
 
 use anyhow::Result;
