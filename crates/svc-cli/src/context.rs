@@ -48,7 +48,8 @@ impl Context {
             return Ok(());
         }
         let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-        let failure = Failure::new(Code::Permission, format!("`{verb}` needs root, and you are somebody else"));
+        let failure =
+            Failure::new(Code::Permission, format!("`{verb}` needs root, and you are somebody else"));
         Err(failure.hint(format!("sudo svc {line}")))
     }
 }
@@ -75,7 +76,9 @@ pub(crate) fn read(scope: &Scope) -> Result<Config, Failure> {
         let problems = error.problems().iter().map(ToString::to_string);
         let failure = problems.fold(failure, Failure::because);
         match error.kind {
-            ConfigErrorKind::Missing => failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}")),
+            ConfigErrorKind::Missing => {
+                failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
+            }
             _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
         }
     })

@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let output = args.global.output();
     let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        svc_core::failure::Failure::new(svc_core::code::Code::Internal, "no runtime").because(error.to_string())
+        svc_core::failure::Failure::new(svc_core::code::Code::Internal, "no runtime")
+            .because(error.to_string())
     });
     let ended = ended.and_then(|runtime| runtime.block_on(commands::run(args)));
     exit::code(output, ended)

@@ -54,7 +54,8 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
 
 /// A value as one JSON document.
 pub(crate) fn document(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(Code::Internal, &error))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(Code::Internal, &error))?;
     Ok(text + "\n")
 }
 
@@ -126,7 +127,8 @@ fn open_log(context: &Context, run: &RunId) -> Result<RunLog, Failure> {
         let message = format!("the state directory `{}` cannot be used", scope.state_dir.display());
         Failure::new(storage_code(&error), message).because(error.to_string())
     })?;
-    RunLog::create(&scope.runs_dir(), run).map_err(|error| Failure::from_error(storage_code(&error.source), &error))
+    RunLog::create(&scope.runs_dir(), run)
+        .map_err(|error| Failure::from_error(storage_code(&error.source), &error))
 }
 
 fn storage_code(error: &std::io::Error) -> Code {
@@ -139,7 +141,8 @@ fn storage_code(error: &std::io::Error) -> Code {
 
 /// INT and TERM end the run in good order. HUP does not: a terminal that goes away is no reason to stop.
 async fn heed_signals(cancel: Cancel) {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let signals =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
     loop {
         tokio::select! {

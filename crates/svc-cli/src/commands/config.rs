@@ -21,9 +21,12 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
     let (services, repositories) = (config.services.len(), config.repositories.len());
     let text = if global.json {
         let warnings = &config.warnings;
-        document(&serde_json::json!({ "services": services, "repositories": repositories, "warnings": warnings }))?
+        document(
+            &serde_json::json!({ "services": services, "repositories": repositories, "warnings": warnings }),
+        )?
     } else {
-        let warnings: String = config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+        let warnings: String =
+            config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
         let file = scope.config_file.display();
         format!("{warnings}`{file}` is good: {services} services, {repositories} repositories\n")
     };

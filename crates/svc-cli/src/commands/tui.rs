@@ -21,7 +21,8 @@ pub(crate) async fn run(context: &Context) -> Result<Code, Failure> {
         ended = screen => ended,
         () = look(context, sender) => Ok(()),
     };
-    let failed = |error: std::io::Error| Failure::new(Code::Internal, "the screen failed").because(error.to_string());
+    let failed =
+        |error: std::io::Error| Failure::new(Code::Internal, "the screen failed").because(error.to_string());
     ended.map(|()| Code::Ok).map_err(failed)
 }
 
