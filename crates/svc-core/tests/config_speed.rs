@@ -1,7 +1,5 @@
 //! How long a large file takes. Alone in its binary, so that no other test runs beside it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::{Duration, Instant};
 
 use svc_core::config::{Defaults, parse};
