@@ -141,7 +141,9 @@ fn note_cycle(cycle: &[(&str, usize)], d: &mut Decoder<'_>) {
 fn warn_of_shared_tags(config: &Config, references: &References, d: &mut Decoder<'_>) {
     let mut users: HashMap<&str, Vec<&ServiceName>> = HashMap::new();
     for service in config.services.values() {
-        let tags: HashSet<&String> = service.backup.tags.iter().chain(&service.restore.tag).collect();
+        let mut tags: Vec<&String> = service.backup.tags.iter().chain(&service.restore.tag).collect();
+        tags.sort_unstable();
+        tags.dedup();
         for tag in tags {
             users.entry(tag).or_default().push(&service.name);
         }
