@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{place, state, tool};
 
 /// A box boots in seconds; with all of its containers, on a machine that does other things too, in a minute.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// What a box is started with.
 pub(crate) struct Plan<'a> {
@@ -41,7 +41,8 @@ impl Boot {
     pub(crate) fn start(plan: &Plan<'_>) -> Result<Self> {
         let path = state::socket(plan.name);
         let _ = fs::remove_file(&path);
-        let socket = UnixDatagram::bind(&path).with_context(|| format!("cannot bind `{}`", path.display()))?;
+        let socket =
+            UnixDatagram::bind(&path).with_context(|| format!("cannot bind `{}`", path.display()))?;
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
         let console = state::console(plan.name);
         let child = spawn(plan, &path, &console)?;

@@ -38,6 +38,7 @@ pub fn is_populated(name: &str) -> bool {
 }
 
 /// Waits until no process of the box lives; `false` when the time is over first.
+#[must_use]
 pub fn wait_until_empty(name: &str, within: Duration) -> bool {
     let deadline = Instant::now() + within;
     while is_populated(name) {
@@ -55,7 +56,8 @@ pub fn destroy(name: &str) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    fs::write(path.join("cgroup.kill"), "1").with_context(|| format!("cannot kill what is in `{}`", path.display()))?;
+    fs::write(path.join("cgroup.kill"), "1")
+        .with_context(|| format!("cannot kill what is in `{}`", path.display()))?;
     if !wait_until_empty(name, DEADLINE) {
         bail!("processes of the box `{name}` outlive SIGKILL");
     }

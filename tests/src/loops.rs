@@ -30,7 +30,8 @@ pub(crate) fn detach_all(directory: &Path, mut file_systems: Vec<String>) -> Res
     let mut found = Vec::new();
     loop {
         let is_ours = |lost: &Loop| lost.file.starts_with(directory) || file_systems.contains(&lost.on);
-        let fresh: Vec<_> = listed()?.into_iter().filter(|lost| is_ours(lost) && !found.contains(&lost.device)).collect();
+        let fresh: Vec<_> =
+            listed()?.into_iter().filter(|lost| is_ours(lost) && !found.contains(&lost.device)).collect();
         if fresh.is_empty() {
             break;
         }
@@ -58,7 +59,12 @@ struct Loop {
 }
 
 fn listed() -> Result<Vec<Loop>> {
-    let table = output(Command::new("losetup").args(["--list", "--noheadings", "-O", "NAME,BACK-MAJ:MIN,BACK-FILE"]))?;
+    let table = output(Command::new("losetup").args([
+        "--list",
+        "--noheadings",
+        "-O",
+        "NAME,BACK-MAJ:MIN,BACK-FILE",
+    ]))?;
     let parse = |line: &str| {
         let (device, rest) = line.trim().split_once(' ')?;
         // The number is missing when the file system has forgotten the file.

@@ -1,14 +1,6 @@
 //! A box: cloned from a template, started, entered, stopped, cut off from power, deleted.
 
-use std::{
-    env,
-    ffi::OsStr,
-    fs,
-    path::PathBuf,
-    process::Child,
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, ffi::OsStr, fs, path::PathBuf, process::Child, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,7 +17,7 @@ use crate::{
 };
 
 /// Longest time for a clean power-off: systemd itself gives a unit 90 s.
-const POWEROFF: Duration = Duration::from_secs(120);
+const POWEROFF: Duration = Duration::from_mins(2);
 
 /// A box, running or not.
 #[derive(Debug)]
@@ -112,6 +104,12 @@ impl Machine {
         self.description.hostname.as_deref().unwrap_or(&self.name)
     }
 
+    /// The host name that its template gave it; `None` for a box with nothing but Debian on it.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.description.hostname.as_deref()
+    }
+
     /// Its disks; the root is safe to write to only while the box is down.
     #[must_use]
     pub fn disks(&self) -> &Template {
@@ -152,7 +150,8 @@ impl Machine {
     /// Waits until systemd has finished its boot. Units that failed are no error: ask [`Self::failed_units`].
     pub fn wait_until_ready(&mut self) -> Result<()> {
         if let Some(mut boot) = self.boot.take() {
-            let ready = boot.wait_until_ready().with_context(|| format!("cannot start the box `{}`", self.name));
+            let ready =
+                boot.wait_until_ready().with_context(|| format!("cannot start the box `{}`", self.name));
             self.child = Some(boot.child);
             ready?;
         }
@@ -161,7 +160,8 @@ impl Machine {
 
     /// Names of the units that are in state `failed`.
     pub fn failed_units(&self) -> Result<Vec<String>> {
-        let listed = self.program(["systemctl", "list-units", "--failed", "--plain", "--no-legend"])?.check()?;
+        let listed =
+            self.program(["systemctl", "list-units", "--failed", "--plain", "--no-legend"])?.check()?;
         Ok(listed.lines().filter_map(|line| line.split_whitespace().next()).map(Into::into).collect())
     }
 
@@ -170,7 +170,10 @@ impl Machine {
         if self.is_up() {
             self.program(["systemctl", "poweroff"])?.check()?;
             if !cgroup::wait_until_empty(&self.name, POWEROFF) {
-                say(&format!("the box `{}` does not go down within {POWEROFF:?}; cutting its power", self.name));
+                say(&format!(
+                    "the box `{}` does not go down within {POWEROFF:?}; cutting its power",
+                    self.name
+                ));
             }
         }
         self.clean_up()?;
@@ -187,7 +190,10 @@ impl Machine {
             link::silence(&self.name)?;
             // The kernel kills all of a PID namespace with its first process; nspawn then ends by itself.
             kill_process(pid, Signal::KILL).context("cannot kill the box")?;
-            cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            if !has_ended {
+                say(&format!("the box `{}` dies slowly", self.name));
+            }
         }
         self.clean_up()
     }
@@ -312,6 +318,12 @@ pub fn names(store: &Store) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a name is one that the pool or a build gives.
+#[must_use]
+pub fn is_of_tests(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(owner, _)| owner == "build" || owner.starts_with("slot"))
 }
 
 fn clean_up(store: &Store, name: &str) -> Result<()> {

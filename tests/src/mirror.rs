@@ -10,8 +10,10 @@ pub(crate) fn find() -> Result<String> {
         return Ok(mirror);
     }
     let codename = codename().context("this is no Debian: name a Debian mirror in SVC_BOX_MIRROR")?;
-    let found = sources()?.iter().find_map(|text| in_stanzas(text, &codename).or_else(|| in_lines(text, &codename)));
-    found.with_context(|| format!("apt's sources name no mirror for `{codename}`: name one in SVC_BOX_MIRROR"))
+    let found =
+        sources()?.iter().find_map(|text| in_stanzas(text, &codename).or_else(|| in_lines(text, &codename)));
+    found
+        .with_context(|| format!("apt's sources name no mirror for `{codename}`: name one in SVC_BOX_MIRROR"))
 }
 
 /// The release's code name where the host is a Debian itself; a derivative's mirror has other packages.
@@ -31,7 +33,9 @@ fn sources() -> Result<Vec<String>> {
     }
     paths.sort();
     let present = paths.iter().filter(|path| path.exists());
-    present.map(|path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))).collect()
+    present
+        .map(|path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display())))
+        .collect()
 }
 
 /// Searches the format of `*.sources`.
@@ -95,6 +99,9 @@ mod tests {
                     deb https://tools.invalid/apt stable main\n\
                     deb [arch=amd64 signed-by=/k.gpg] https://mirror.invalid/debian bookworm main contrib\n";
         assert_eq!(in_lines(text, "bookworm").as_deref(), Some("https://mirror.invalid/debian"));
-        assert_eq!(in_lines("deb https://mirror.invalid/debian sid main", "sid").as_deref(), Some("https://mirror.invalid/debian"));
+        assert_eq!(
+            in_lines("deb https://mirror.invalid/debian sid main", "sid").as_deref(),
+            Some("https://mirror.invalid/debian")
+        );
     }
 }

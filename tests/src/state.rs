@@ -40,7 +40,8 @@ pub(crate) fn load(name: &str) -> Result<Option<State>> {
     let path = path(name);
     match fs::read(&path) {
         Ok(bytes) => {
-            let state = serde_json::from_slice(&bytes).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let state = serde_json::from_slice(&bytes)
+                .with_context(|| format!("cannot read `{}`", path.display()))?;
             Ok(Some(state))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

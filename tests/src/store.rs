@@ -55,6 +55,24 @@ impl Store {
         }
     }
 
+    /// Removes the whole cache. An error while anybody uses it or a box runs.
+    pub fn purge() -> Result<()> {
+        let cache = place::cache();
+        if !cache.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(place::run())?;
+        let store = Self { lock: File::create(place::run().join("store.lock"))?, root: cache.join("store") };
+        if store.lock.try_lock().is_err() || state::any_running() {
+            bail!("boxes are in use; switch them off first (`cargo box down`)");
+        }
+        if store.root.exists() && store.is_mounted()? {
+            store.unmount()?;
+        }
+        fs::remove_dir_all(&cache).with_context(|| format!("cannot remove `{}`", cache.display()))?;
+        Ok(())
+    }
+
     /// A place in the store.
     #[must_use]
     pub fn path(&self, below: &str) -> PathBuf {
@@ -93,7 +111,9 @@ impl Store {
         // The deepest first.
         subvolumes.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
         for subvolume in subvolumes {
-            output(Command::new("btrfs").args(["property", "set", "-ts"]).arg(&subvolume).args(["ro", "false"]))?;
+            output(
+                Command::new("btrfs").args(["property", "set", "-ts"]).arg(&subvolume).args(["ro", "false"]),
+            )?;
             output(Command::new("btrfs").args(["-q", "subvolume", "delete"]).arg(&subvolume))?;
         }
         if path.exists() {
@@ -132,7 +152,9 @@ impl Store {
             fs::rename(&unready, &image)?;
         }
         output(Command::new("mount").args(["-t", "btrfs", "-o", OPTIONS]).args([&image, &self.root]))
-            .context("the image of all boxes cannot be mounted (`cargo box purge` removes it; it is only a cache)")?;
+            .context(
+                "the image of all boxes cannot be mounted (`cargo box purge` removes it; it is only a cache)",
+            )?;
         Ok(())
     }
 
@@ -170,7 +192,7 @@ impl Drop for Store {
         if let Err(TryLockError::WouldBlock) = self.lock.try_lock() {
             return;
         }
-        if state::any_running() {
+        if state::any_running() || !self.is_mounted().unwrap_or(false) {
             return;
         }
         if let Err(error) = self.unmount() {
@@ -181,7 +203,9 @@ impl Drop for Store {
 
 fn make_parent(path: &Path) -> Result<()> {
     match path.parent() {
-        Some(parent) => fs::create_dir_all(parent).with_context(|| format!("cannot create `{}`", parent.display())),
+        Some(parent) => {
+            fs::create_dir_all(parent).with_context(|| format!("cannot create `{}`", parent.display()))
+        }
         None => Ok(()),
     }
 }

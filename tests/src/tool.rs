@@ -20,10 +20,7 @@ pub fn say(message: &str) {
 /// quotes what it said.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
-    let result = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run `{shown}`"))?;
+    let result = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{shown}`"))?;
     if !result.status.success() {
         let stdout = String::from_utf8_lossy(&result.stdout);
         let stderr = String::from_utf8_lossy(&result.stderr);

@@ -24,31 +24,71 @@ const RELEASE: &str = "trixie";
 
 /// What a homeserver has, and what the tests use to look into one.
 const PACKAGES: &[&str] = &[
-    "acl", "attr", "btrfs-progs", "busybox-static", "ca-certificates", "curl", "dbus", "docker-buildx", "docker-cli",
-    "docker-compose", "docker.io", "e2fsprogs", "fuse3", "git", "iproute2", "iptables", "jq", "kmod", "libpam-systemd",
-    "nftables", "nix-bin", "openssh-client", "openssh-server", "polkitd", "procps", "python3", "rclone", "restic",
-    "restic-rest-server", "sqlite3", "strace", "systemd", "systemd-sysv", "tmux", "xfsprogs",
+    "acl",
+    "attr",
+    "btrfs-progs",
+    "busybox-static",
+    "ca-certificates",
+    "curl",
+    "dbus",
+    "docker-buildx",
+    "docker-cli",
+    "docker-compose",
+    "docker.io",
+    "e2fsprogs",
+    "fuse3",
+    "git",
+    "iproute2",
+    "iptables",
+    "jq",
+    "kmod",
+    "libpam-systemd",
+    "nftables",
+    "nix-bin",
+    "openssh-client",
+    "openssh-server",
+    "polkitd",
+    "procps",
+    "python3",
+    "rclone",
+    "restic",
+    "restic-rest-server",
+    "sqlite3",
+    "strace",
+    "systemd",
+    "systemd-sysv",
+    "tmux",
+    "xfsprogs",
 ];
 
 /// Units that wait for hardware or the network, or work at hours of their own.
 const MASKED: &[&str] = &[
-    "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
-    "fstrim.timer", "systemd-networkd-wait-online.service", "systemd-pstore.service", "xfs_scrub_all.timer",
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "systemd-networkd-wait-online.service",
+    "systemd-pstore.service",
+    "xfs_scrub_all.timer",
 ];
 
 /// Units that are for the boxes that want them.
 const DISABLED: &[&str] = &["multi-user.target.wants/ssh.service"];
 
 /// Translations and manuals, which cost a third of the time.
-const UNWANTED: &[&str] = &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+const UNWANTED: &[&str] =
+    &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
 /// How long an unused tree or template is kept when another one is built.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// The tree that all boxes descend from, built now if it is not in the cache.
 pub fn pristine(store: &Store) -> Result<Template> {
     let fixtures = fixtures("box");
-    let mut parts: Vec<Vec<u8>> = [PACKAGES, MASKED, DISABLED, UNWANTED].concat().iter().map(|part| (*part).into()).collect();
+    let mut parts: Vec<Vec<u8>> =
+        [PACKAGES, MASKED, DISABLED, UNWANTED].concat().iter().map(|part| (*part).into()).collect();
     parts.push(RELEASE.into());
     parts.push(include_bytes!("tree.rs").into());
     parts.push(fingerprint(&fixtures)?.into());
@@ -157,7 +197,8 @@ fn configure(root: &Path) -> Result<()> {
         symlink("/dev/null", units.join(unit))?;
     }
     for unit in DISABLED {
-        fs::remove_file(units.join(unit)).with_context(|| format!("`{unit}` is not enabled by its package"))?;
+        fs::remove_file(units.join(unit))
+            .with_context(|| format!("`{unit}` is not enabled by its package"))?;
     }
     fs::write(root.join("etc/resolv.conf"), "")?;
     Ok(())

@@ -22,9 +22,10 @@ use crate::{
 };
 
 /// The programs in the images: each image is this tree with another command.
-const PROGRAMS: &[&str] = &["caddy", "curl", "postgresql", "python3", "python3-psycopg2", "python3-redis", "redis-server"];
+const PROGRAMS: &[&str] =
+    &["caddy", "curl", "postgresql", "python3", "python3-psycopg2", "python3-redis", "redis-server"];
 
-/// PostgreSQL's compiler of queries is a third of the image, and small queries do not use it.
+/// The database's compiler of queries is a third of the image, and small queries do not use it.
 const UNWANTED: &[&str] = &["/usr/lib/*/libLLVM*", "/usr/lib/postgresql/*/lib/bitcode/*"];
 
 /// Extra disks of `home`: size, and the command that makes the file system.
@@ -34,7 +35,8 @@ const DISKS: [(&str, u64, &[&str]); 2] = [
 ];
 
 /// The code that makes what is not in the fixtures; a change of it makes another template.
-const RECIPE: [&str; 3] = [include_str!("build.rs"), include_str!("music.rs"), include_str!("music_writer.rs")];
+const RECIPE: [&str; 3] =
+    [include_str!("build.rs"), include_str!("music.rs"), include_str!("music_writer.rs")];
 
 /// The two machines of a homeserver, switched off.
 #[derive(Debug, Clone)]
@@ -140,7 +142,14 @@ impl Build<'_> {
         for entry in fs::read_dir(fixtures("homeserver/images"))? {
             let entry = entry?;
             let context = tempfile::NamedTempFile::new()?;
-            output(Command::new("tar").arg("-C").arg(entry.path()).args(["--owner=0", "--group=0", "-cf"]).arg(context.path()).arg("."))?;
+            output(
+                Command::new("tar")
+                    .arg("-C")
+                    .arg(entry.path())
+                    .args(["--owner=0", "--group=0", "-cf"])
+                    .arg(context.path())
+                    .arg("."),
+            )?;
             let tag = format!("homeserver/{}:1", entry.file_name().to_string_lossy());
             let build = home.program(["docker", "build", "-q", "-t", &tag, "-"])?;
             build.stdin_from(context.reopen()?).check().with_context(|| format!("cannot build `{tag}`"))?;

@@ -11,7 +11,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lsetxattr, mknodat, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lsetxattr, mknodat, utimensat,
+};
 
 use super::music::{Body, Piece};
 
@@ -65,6 +67,11 @@ fn dress(path: &Path, piece: &Piece) -> Result<()> {
         lsetxattr(path, name.as_slice(), value, XattrFlags::empty())?;
     }
     let time = Timespec { tv_sec: piece.modified.0, tv_nsec: piece.modified.1 };
-    utimensat(CWD, path, &Timestamps { last_access: time, last_modification: time }, AtFlags::SYMLINK_NOFOLLOW)?;
+    utimensat(
+        CWD,
+        path,
+        &Timestamps { last_access: time, last_modification: time },
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?;
     Ok(())
 }
