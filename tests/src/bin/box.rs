@@ -121,46 +121,52 @@ fn run(verb: Verb) -> Result<ExitCode> {
     {
         bail!(reason);
     }
-    let is_svc_wanted =
-        matches!(&verb, Verb::Up(args) if args.name.is_none() || matches!(args.from, Origin::Home));
-    let is_svc_wanted = is_svc_wanted || matches!(&verb, Verb::Reset(_));
+    let wants_svc = match &verb {
+        Verb::Up(args) => args.name.is_none() || matches!(args.from, Origin::Home),
+        verb => matches!(verb, Verb::Reset(_)),
+    };
     // Built before this becomes root's process, so that the files in the target directory stay the user's.
-    let svc = is_svc_wanted.then(svc::binary).transpose()?;
+    let svc = wants_svc.then(svc::binary).transpose()?;
     host::become_root(svc.as_deref())?;
     host::ensure_packages()?;
     if matches!(verb, Verb::Purge) {
         Store::purge()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let store = Arc::new(Store::open()?);
+    execute(verb, &Arc::new(Store::open()?))
+}
+
+fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
     match verb {
-        Verb::Up(UpArgs { name: None, .. }) => up_homeserver(&store)?,
-        Verb::Up(UpArgs { name: Some(name), from }) => up(&mut made(&store, &name, from)?)?,
+        Verb::Up(UpArgs { name: None, .. }) => up_homeserver(store)?,
+        Verb::Up(UpArgs { name: Some(name), from }) => up(&mut made(store, &name, from)?)?,
         Verb::Down(args) => {
-            for name in named(&store, args)? {
-                find(&store, &name)?.down()?;
+            for name in named(store, args)? {
+                find(store, &name)?.down()?;
             }
         }
-        Verb::Reset(OneArgs { name }) => reset(&store, &name)?,
-        Verb::PowerCut(OneArgs { name }) => find(&store, &name)?.power_cut()?,
+        Verb::Reset(OneArgs { name }) => reset(store, &name)?,
+        Verb::PowerCut(OneArgs { name }) => find(store, &name)?.power_cut()?,
         Verb::In(InArgs { machine: OneArgs { name }, command }) => {
-            return enter(&find(&store, &name)?, &command);
+            return enter(&find(store, &name)?, &command);
         }
-        Verb::Shell(OneArgs { name }) => return shell(&find(&store, &name)?),
-        Verb::Status => status(&store)?,
-        Verb::Purge => {}
-        Verb::Link(PairArgs { first, second }) => match link::restore(&first, &second) {
-            Ok(()) => {}
-            Err(_) => link::link(&find(&store, &first)?, &find(&store, &second)?)?,
-        },
+        Verb::Shell(OneArgs { name }) => return shell(&find(store, &name)?),
+        Verb::Status => status(store)?,
+        Verb::Link(PairArgs { first, second }) => join(&find(store, &first)?, &find(store, &second)?)?,
         Verb::Cut(PairArgs { first, second }) => link::cut(&first, &second)?,
         Verb::Delete(args) => {
-            for name in named(&store, args)? {
-                machine::delete(&store, &name)?;
+            for name in named(store, args)? {
+                machine::delete(store, &name)?;
             }
         }
+        Verb::Purge => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Links two boxes; a link that there is was cut, perhaps, and is put back.
+fn join(first: &Machine, second: &Machine) -> Result<()> {
+    link::restore(first.name(), second.name()).or_else(|_| link::link(first, second))
 }
 
 fn up_homeserver(store: &Arc<Store>) -> Result<()> {
@@ -168,9 +174,7 @@ fn up_homeserver(store: &Arc<Store>) -> Result<()> {
     let mut home = made(store, "home", Origin::Home)?;
     up(&mut vault)?;
     up(&mut home)?;
-    if link::restore("home", "vault").is_err() {
-        link::link(&home, &vault)?;
-    }
+    join(&home, &vault)?;
     say("`cargo box shell` looks into `home`; `cargo box down` switches both off");
     Ok(())
 }
