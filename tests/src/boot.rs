@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{place, state, tool};
 
 /// A box boots in seconds; with all of its containers, on a machine that does other things too, in a minute.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// What a box is started with.
 pub(crate) struct Plan<'a> {

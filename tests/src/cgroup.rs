@@ -38,6 +38,7 @@ pub fn is_populated(name: &str) -> bool {
 }
 
 /// Waits until no process of the box lives; `false` when the time is over first.
+#[must_use]
 pub fn wait_until_empty(name: &str, within: Duration) -> bool {
     let deadline = Instant::now() + within;
     while is_populated(name) {

@@ -114,9 +114,9 @@ impl Call {
         Ok(Running { child, stdout, stderr })
     }
 
-    /// Runs it on the terminal (or pipes) of this process.
-    pub fn attach(self) -> Result<ExitStatus> {
-        self.command().status().context("cannot enter the box")
+    /// Runs it on the terminal (or pipes) of this process, and returns its exit code.
+    pub fn attach(self) -> Result<i32> {
+        Ok(code(self.command().status().context("cannot enter the box")?))
     }
 
     fn command(&self) -> Command {
@@ -141,6 +141,12 @@ impl Call {
     }
 }
 
+/// As shells have it: the exit code, or 128 and the signal's number.
+fn code(status: ExitStatus) -> i32 {
+    let signal = status.signal().map(|signal| 128 + signal);
+    status.code().or(signal).unwrap_or(-1)
+}
+
 /// A command that runs in a box. Its output goes to files, so it never blocks on a reader.
 #[derive(Debug)]
 pub struct Running {
@@ -153,9 +159,7 @@ impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Result<Output> {
         let status = self.child.wait()?;
-        let signal = status.signal().map(|signal| 128 + signal);
-        let code = status.code().or(signal).unwrap_or(-1);
-        Ok(Output { code, stdout: self.stdout_so_far()?, stderr: self.stderr_so_far()? })
+        Ok(Output { code: code(status), stdout: self.stdout_so_far()?, stderr: self.stderr_so_far()? })
     }
 
     /// Waits for its end, which has to come within the given time.
@@ -179,7 +183,11 @@ impl Running {
         let deadline = Instant::now() + limit;
         while !self.stdout_so_far()?.contains(text) {
             if Instant::now() > deadline {
-                bail!("no `{text}` after {limit:?}; it printed\n{}{}", self.stdout_so_far()?, self.stderr_so_far()?);
+                bail!(
+                    "no `{text}` after {limit:?}; it printed\n{}{}",
+                    self.stdout_so_far()?,
+                    self.stderr_so_far()?
+                );
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -82,7 +82,7 @@ impl Homeserver {
         Tree::read(&self.home.host_path("/data/music")?)
     }
 
-    /// All rows of paperless's PostgreSQL, and Redis's counter: what its users have. An error when it is not up.
+    /// All rows of paperless's database, and its counter in Redis: what its users have. An error when it is not up.
     pub fn documents(&self) -> Result<String> {
         self.home.check(
             "docker exec paperless-db-1 psql -h 127.0.0.1 -U paperless -Atc \
@@ -91,7 +91,7 @@ impl Homeserver {
         )
     }
 
-    /// Asks PostgreSQL's own checker whether tables and indices are sound; an error says what is not.
+    /// Asks the database's own checker whether tables and indices are sound; an error says what is not.
     pub fn check_documents(&self) -> Result<()> {
         self.home.check(
             "docker exec paperless-db-1 sh -c \
@@ -101,7 +101,7 @@ impl Homeserver {
         Ok(())
     }
 
-    /// All notes, after SQLite's own check of their file. Works whether the service runs or not.
+    /// All notes, after their database's own check of its file. Works whether the service runs or not.
     pub fn notes(&self) -> Result<String> {
         self.home.check(
             "sqlite3 -readonly /var/lib/private/notes/notes.db 'pragma integrity_check; select id, text from notes order by id'",

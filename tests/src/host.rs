@@ -25,10 +25,13 @@ const TOOLS: [(&str, &str, &str); 7] = [
     ("nsenter", "util-linux", "runs commands in them"),
 ];
 
+/// Variables that a process under `sudo` needs too.
+const KEPT: &str = "PATH,TERM,RUST_BACKTRACE,INSTA_UPDATE,SVC_BOX_CACHE,SVC_BOX_KEEP,SVC_BOX_MIRROR,SVC_BOX_SLOTS,SVC_BOX_SVC";
+
 /// Why boxes cannot run here; `None` where they can.
 ///
-/// A user who may become root through `sudo` without a password can: see [`become_root`] and
-/// [`crate::lease::in_box`].
+/// A user who may become root through `sudo` without a password can run them: see [`become_root`] and
+/// [`crate::lease::test_can_go_on`].
 #[must_use]
 pub fn boxes_unavailable() -> Option<String> {
     if !cfg!(target_os = "linux") {
@@ -89,10 +92,11 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Replaces this process by the same under `sudo`, unless it is root already.
+/// Replaces this process by the same under `sudo`, unless it is root already; `svc` is the program that root's process
+/// is not to build again.
 ///
 /// `sudo` may ask for the password here; the tests' way never asks.
-pub fn become_root() -> Result<()> {
+pub fn become_root(svc: Option<&Path>) -> Result<()> {
     if is_root() {
         return Ok(());
     }
@@ -100,16 +104,18 @@ pub fn become_root() -> Result<()> {
         bail!("boxes need root for mounts, loop devices and namespaces: run this as root");
     }
     say("boxes need root for mounts, loop devices and namespaces: going on under `sudo`");
-    let error = sudo().arg(env::current_exe()?).args(env::args_os().skip(1)).exec();
+    let error = sudo(svc).arg(env::current_exe()?).args(env::args_os().skip(1)).exec();
     Err(error).context("cannot run `sudo`")
 }
 
-/// A `sudo` that keeps the variables that the boxes heed.
+/// A `sudo` that keeps the variables that the boxes heed, and names the built `svc`.
 #[must_use]
-pub fn sudo() -> Command {
-    let kept = "PATH,TERM,SVC_BOX_CACHE,SVC_BOX_MIRROR,SVC_BOX_SLOTS,SVC_BOX_SVC,RUST_BACKTRACE,INSTA_WORKSPACE_ROOT,INSTA_UPDATE";
+pub fn sudo(svc: Option<&Path>) -> Command {
     let mut sudo = Command::new("sudo");
-    sudo.arg(format!("--preserve-env={kept}")).arg("--");
+    sudo.arg(format!("--preserve-env={KEPT}")).args(["--", "env"]);
+    if let Some(svc) = svc {
+        sudo.arg(format!("SVC_BOX_SVC={}", svc.display()));
+    }
     sudo
 }
 

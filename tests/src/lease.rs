@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{Machine, host, machine, place, store::Store, svc, template::Template, tool::say, tree};
 
 /// Longest wait for a place: suites of several processes may stand in line.
-const DEADLINE: Duration = Duration::from_secs(30 * 60);
+const DEADLINE: Duration = Duration::from_mins(30);
 
 /// A place in the pool; its boxes are nobody else's while it lives.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl Slot {
         host::ensure_packages()?;
         let store = Arc::new(Store::open()?);
         let count = env::var("SVC_BOX_SLOTS").ok().and_then(|text| text.parse().ok());
-        let count = count.unwrap_or_else(|| thread::available_parallelism().map_or(2, |cores| cores.get().max(2)));
+        let count =
+            count.unwrap_or_else(|| thread::available_parallelism().map_or(2, |cores| cores.get().max(2)));
         let started = Instant::now();
         loop {
             for number in 0..count {
@@ -72,7 +73,8 @@ impl Slot {
 
     fn clear(&self) -> Result<()> {
         for name in machine::names(&self.store)?.iter().filter(|name| name.starts_with(&self.prefix())) {
-            machine::delete(&self.store, name).with_context(|| format!("the dead box `{name}` is in the way"))?;
+            machine::delete(&self.store, name)
+                .with_context(|| format!("the dead box `{name}` is in the way"))?;
         }
         Ok(())
     }
@@ -93,9 +95,7 @@ pub fn test_can_go_on() -> Result<bool> {
     }
     // Built by the user, so that no file of root's gets into the target directory.
     let svc = svc::binary()?;
-    let status = host::sudo()
-        .arg("env")
-        .arg(format!("SVC_BOX_SVC={}", svc.display()))
+    let status = host::sudo(Some(&svc))
         .arg(env::current_exe()?)
         .args(["--exact", &test, "--nocapture"])
         .status()
@@ -108,10 +108,12 @@ pub fn test_can_go_on() -> Result<bool> {
 
 /// Deletes boxes of places and builds whose holders have died.
 fn clear_abandoned(store: &Store) -> Result<()> {
-    for name in machine::names(store)? {
+    for name in machine::names(store)?.into_iter().filter(|name| machine::is_of_tests(name)) {
         let owner = name.split_once('-').and_then(|(owner, rest)| match owner.strip_prefix("slot") {
             Some(number) => Some(slot_lock(number.parse().ok()?)),
-            None if owner == "build" => Some(tree::lock_name(&format!("homeservers/{}", rest.split_once('-')?.0))),
+            None if owner == "build" => {
+                Some(tree::lock_name(&format!("homeservers/{}", rest.split_once('-')?.0)))
+            }
             None => None,
         });
         let Some(owner) = owner else { continue };

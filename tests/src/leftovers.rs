@@ -57,7 +57,10 @@ impl Traces {
             .found
             .iter()
             .filter(|(trace, owner)| !before.found.contains_key(*trace) && is_mine(owner))
-            .filter(|(trace, _)| !(store_is_used && (trace.contains(&format!("{store} ")) || trace.contains(&format!("{store}.btrfs")))));
+            .filter(|(trace, _)| {
+                !(store_is_used
+                    && (trace.contains(&format!("{store} ")) || trace.contains(&format!("{store}.btrfs"))))
+            });
         Ok(left.map(|(trace, _)| trace.clone()).collect())
     }
 
@@ -76,7 +79,9 @@ impl Traces {
     }
 
     fn loops(&mut self) -> Result<()> {
-        for line in output(Command::new("losetup").args(["--list", "--noheadings", "-O", "NAME,BACK-FILE"]))?.lines() {
+        for line in
+            output(Command::new("losetup").args(["--list", "--noheadings", "-O", "NAME,BACK-FILE"]))?.lines()
+        {
             self.add(format!("loop device {line} "), owner_in_path(line));
         }
         Ok(())

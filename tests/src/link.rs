@@ -42,6 +42,12 @@ pub fn restore(first: &str, second: &str) -> Result<()> {
     set(first, second, false)
 }
 
+/// What a box is linked with, for people.
+pub fn shown(name: &str) -> Result<String> {
+    let shown = |cable: Cable| format!("{}{}", cable.peer, if cable.pulled { " (cut)" } else { "" });
+    Ok(cables(name)?.into_iter().map(shown).collect::<Vec<_>>().join(" "))
+}
+
 /// Plugs all cables of a box in whose other ends are up.
 pub(crate) fn replug(name: &str) -> Result<()> {
     for cable in cables(name)? {

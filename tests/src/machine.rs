@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Longest time for a clean power-off: systemd itself gives a unit 90 s.
-const POWEROFF: Duration = Duration::from_secs(120);
+const POWEROFF: Duration = Duration::from_mins(2);
 
 /// A box, running or not.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ impl Machine {
         self.description.hostname.as_deref().unwrap_or(&self.name)
     }
 
+    /// The host name that its template gave it; `None` for a box with nothing but Debian on it.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.description.hostname.as_deref()
+    }
+
     /// Its disks; the root is safe to write to only while the box is down.
     #[must_use]
     pub fn disks(&self) -> &Template {
@@ -184,7 +190,10 @@ impl Machine {
             link::silence(&self.name)?;
             // The kernel kills all of a PID namespace with its first process; nspawn then ends by itself.
             kill_process(pid, Signal::KILL).context("cannot kill the box")?;
-            cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            if !has_ended {
+                say(&format!("the box `{}` dies slowly", self.name));
+            }
         }
         self.clean_up()
     }
@@ -309,6 +318,12 @@ pub fn names(store: &Store) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a name is one that the pool or a build gives.
+#[must_use]
+pub fn is_of_tests(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(owner, _)| owner == "build" || owner.starts_with("slot"))
 }
 
 fn clean_up(store: &Store, name: &str) -> Result<()> {

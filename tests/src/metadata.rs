@@ -17,6 +17,8 @@ use rustix::{fs as posix, io::Errno};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
+use crate::place::hex;
+
 /// Files below this size are never called sparse: file systems round, and keep small ones in other ways.
 const SPARSE_FROM: u64 = 1 << 20;
 
@@ -88,7 +90,9 @@ impl Tree {
             }
             tree.entries.insert(name, entry);
         }
-        inodes.into_values().for_each(|names| tree.link(names));
+        for names in inodes.into_values() {
+            tree.link(names);
+        }
         Ok(tree)
     }
 
@@ -215,8 +219,4 @@ fn attributes(path: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         found.insert(name.to_vec(), value);
     }
     Ok(found)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

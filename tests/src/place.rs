@@ -34,6 +34,11 @@ pub fn scope(name: &str) -> String {
     format!("svcbox-{}-{name}", &hash[..4])
 }
 
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// Twelve hex digits over all the parts, in their order.
 pub(crate) fn short_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String {
     let mut hasher = Sha256::new();
@@ -43,5 +48,5 @@ pub(crate) fn short_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> 
         hasher.update(part);
     }
     let digest = hasher.finalize();
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..6])
 }

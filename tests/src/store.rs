@@ -55,6 +55,24 @@ impl Store {
         }
     }
 
+    /// Removes the whole cache. An error while anybody uses it or a box runs.
+    pub fn purge() -> Result<()> {
+        let cache = place::cache();
+        if !cache.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(place::run())?;
+        let store = Self { lock: File::create(place::run().join("store.lock"))?, root: cache.join("store") };
+        if store.lock.try_lock().is_err() || state::any_running() {
+            bail!("boxes are in use; switch them off first (`cargo box down`)");
+        }
+        if store.root.exists() && store.is_mounted()? {
+            store.unmount()?;
+        }
+        fs::remove_dir_all(&cache).with_context(|| format!("cannot remove `{}`", cache.display()))?;
+        Ok(())
+    }
+
     /// A place in the store.
     #[must_use]
     pub fn path(&self, below: &str) -> PathBuf {
@@ -174,7 +192,7 @@ impl Drop for Store {
         if let Err(TryLockError::WouldBlock) = self.lock.try_lock() {
             return;
         }
-        if state::any_running() {
+        if state::any_running() || !self.is_mounted().unwrap_or(false) {
             return;
         }
         if let Err(error) = self.unmount() {

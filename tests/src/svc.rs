@@ -29,7 +29,8 @@ pub fn binary() -> Result<PathBuf> {
 pub fn install(disks: &Template) -> Result<()> {
     let root = disks.root();
     let binary = binary()?;
-    fs::copy(&binary, root.join("usr/local/bin/svc")).with_context(|| format!("cannot copy `{}`", binary.display()))?;
+    fs::copy(&binary, root.join("usr/local/bin/svc"))
+        .with_context(|| format!("cannot copy `{}`", binary.display()))?;
     let units = workspace().join("crates/svc-cli/systemd");
     if units.is_dir() {
         copy_tree(&units, &root.join("usr/lib/systemd/system"))?;
@@ -53,11 +54,15 @@ fn build() -> Result<PathBuf> {
         bail!("`svc` does not build");
     }
     let messages = String::from_utf8_lossy(&built.stdout);
-    let executables = messages.lines().filter_map(|line| {
+    let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        if message["target"]["name"] == "svc" { message["executable"].as_str().map(PathBuf::from) } else { None }
+        if message["target"]["name"] == "svc" {
+            message["executable"].as_str().map(PathBuf::from)
+        } else {
+            None
+        }
     });
-    executables.last().context("cargo built no `svc`")
+    executables.next_back().context("cargo built no `svc`")
 }
 
 fn workspace() -> &'static Path {

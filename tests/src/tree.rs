@@ -82,7 +82,7 @@ const UNWANTED: &[&str] =
     &["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
 /// How long an unused tree or template is kept when another one is built.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// The tree that all boxes descend from, built now if it is not in the cache.
 pub fn pristine(store: &Store) -> Result<Template> {

@@ -50,7 +50,8 @@ fn a_command_brings_back_its_output_its_code_and_the_signal_that_ended_it() -> R
     let output = output.stdin("in\n")?.env("ODD", "a 'b'\n\\c").run()?;
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (7, "in\n", "a 'b'\n\\c\n"));
 
-    let running = machine.spawn("trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.01; done")?;
+    let running =
+        machine.spawn("trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.01; done")?;
     running.wait_for_stdout("ready", Duration::from_secs(10))?;
     running.signal_group(rustix::process::Signal::INT)?;
     let output = running.wait_within(Duration::from_secs(10))?;
@@ -79,7 +80,10 @@ fn a_power_cut_keeps_the_disk_and_ends_all_that_ran() -> Result<()> {
     machine.up()?;
     assert_eq!(machine.read("/root/mark")?, "before\n");
     assert_eq!(machine.check("systemctl is-system-running")?, "running\n");
-    assert_ne!(machine.read("/proc/sys/kernel/random/boot_id")? + &machine.check("stat -c %Y /proc/1")?, boot);
+    assert_ne!(
+        machine.read("/proc/sys/kernel/random/boot_id")? + &machine.check("stat -c %Y /proc/1")?,
+        boot
+    );
     Ok(())
 }
 
@@ -159,7 +163,10 @@ fn the_homeserver_is_healthy_and_has_the_data_of_its_seed() -> Result<()> {
     assert!(server.notes()?.starts_with("ok\n1|note 1: milk, 'eggs' & 🥖\n"));
     assert_eq!(server.home.check("curl -fsS http://127.0.0.1:8080/")?, "<h1>At home</h1>\n");
     assert_eq!(server.home.check("docker ps -a -q --filter label=com.docker.compose.project=archive")?, "");
-    assert_eq!(server.home.check("findmnt -n -o FSTYPE /data; findmnt -n -o FSTYPE /mnt/backup")?, "xfs\next4\n");
+    assert_eq!(
+        server.home.check("findmnt -n -o FSTYPE /data; findmnt -n -o FSTYPE /mnt/backup")?,
+        "xfs\next4\n"
+    );
     server.home.check("svc --version || svc")?;
     Ok(())
 }

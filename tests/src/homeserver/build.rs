@@ -25,7 +25,7 @@ use crate::{
 const PROGRAMS: &[&str] =
     &["caddy", "curl", "postgresql", "python3", "python3-psycopg2", "python3-redis", "redis-server"];
 
-/// PostgreSQL's compiler of queries is a third of the image, and small queries do not use it.
+/// The database's compiler of queries is a third of the image, and small queries do not use it.
 const UNWANTED: &[&str] = &["/usr/lib/*/libLLVM*", "/usr/lib/postgresql/*/lib/bitcode/*"];
 
 /// Extra disks of `home`: size, and the command that makes the file system.

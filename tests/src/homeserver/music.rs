@@ -67,7 +67,9 @@ pub fn expected(seed: u64) -> Tree {
         };
         tree.entries.extend(entry.map(|entry| (piece.name.clone(), entry)));
     }
-    links.into_values().for_each(|names| tree.link(names));
+    for names in links.into_values() {
+        tree.link(names);
+    }
     tree
 }
 
@@ -200,13 +202,8 @@ impl Library {
         let islands = [0, 5 << 20, DISC - 4096].map(|offset| (offset, self.random.bytes(4096)));
         self.add(format!("{top}/disc image.iso"), Body::Sparse(islands.into()), 0o644);
         self.file(format!("{top}/one"), 5_000);
-        for (name, first) in [("two", "one"), ("../same as one", "one")] {
-            let name = if let Some(above) = name.strip_prefix("../") {
-                format!("library/{above}")
-            } else {
-                format!("{top}/{name}")
-            };
-            self.add(name, Body::Link(format!("{top}/{first}").into()), 0);
+        for name in [format!("{top}/two"), "library/same as one".to_owned()] {
+            self.add(name, Body::Link(format!("{top}/one").into()), 0);
         }
         for (name, target) in [
             ("relative", "one"),
