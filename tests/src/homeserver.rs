@@ -4,8 +4,8 @@
 pub mod music;
 
 mod build;
-mod scene;
 mod music_writer;
+mod scene;
 
 use anyhow::Result;
 

@@ -17,7 +17,9 @@ fn all_services_are_saved_and_run_as_before() -> Result<()> {
         assert_eq!(server.snapshots("local", service)?, 1, "{service}");
         assert_eq!(server.snapshots("remote", service)?, 1, "{service}");
     }
-    server.home.check("restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password check --read-data")?;
+    server.home.check(
+        "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password check --read-data",
+    )?;
     Ok(())
 }
 

@@ -37,6 +37,10 @@ fn without_docker_what_can_be_known_is_still_shown() -> Result<()> {
     assert_eq!(server.state_of("music")?, "data only");
     let plain = server.svc("list")?;
     assert_eq!(plain.code, 0, "{}", plain.stderr);
-    assert!(plain.stdout.contains("unknown") && plain.stdout.contains("Docker cannot be reached"), "{}", plain.stdout);
+    assert!(
+        plain.stdout.contains("unknown") && plain.stdout.contains("Docker cannot be reached"),
+        "{}",
+        plain.stdout
+    );
     Ok(())
 }

@@ -25,32 +25,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-<<<<<<< HEAD
-    /// Boot it
-    Up {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// Down
-    Down {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// Del
-    Delete { names: Vec<String> },
-    /// Cut
-    PowerCut {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// In
-    In {
-        #[arg(long, default_value = "home")]
-        name: String,
-        #[arg(trailing_var_arg = true)]
-        argv: Vec<String>,
-    },
-=======
     /// Boots a box, made now if there is none of that name; without a name, the homeserver.
     Up(UpArgs),
     /// Shuts a box down and keeps its disks; without a name, the homeserver.
@@ -73,7 +47,6 @@ enum Verb {
     Delete(SomeArgs),
     /// Removes the cache with all that was built; the next `up` builds it again.
     Purge,
->>>>>>> w-box
 }
 
 #[derive(Debug, Args)]
@@ -156,35 +129,6 @@ fn run(verb: Verb) -> Result<ExitCode> {
     let svc = wants_svc.then(svc::binary).transpose()?;
     host::become_root(svc.as_deref())?;
     host::ensure_packages()?;
-<<<<<<< HEAD
-    let store = Arc::new(Store::open()?);
-    match args.verb {
-        Verb::Up { name } => {
-            let mut m = match Machine::open(&store, &name)? {
-                Some(m) => m,
-                None => {
-                    if name == "home" {
-                        Machine::create(&store, &name, &svc_tests::homeserver::templates(&store)?.home)?
-                    } else {
-                        Machine::create(&store, &name, &tree::pristine(&store)?)?
-                    }
-                }
-            };
-            let t = std::time::Instant::now();
-            m.up()?;
-            say(&format!("{:?} {:?}", t.elapsed(), m.failed_units()?));
-        }
-        Verb::Down { name } => Machine::open(&store, &name)?.context("none")?.down()?,
-        Verb::Delete { names } => {
-            for name in names {
-                machine::delete(&store, &name)?
-            }
-        }
-        Verb::PowerCut { name } => Machine::open(&store, &name)?.context("none")?.power_cut()?,
-        Verb::In { name, argv } => {
-            let s = Machine::open(&store, &name)?.context("none")?.program(argv)?.attach()?;
-            return Ok(ExitCode::from(s.code().unwrap_or(1) as u8));
-=======
     if matches!(verb, Verb::Purge) {
         Store::purge()?;
         return Ok(ExitCode::SUCCESS);
@@ -205,7 +149,6 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
         Verb::PowerCut(OneArgs { name }) => find(store, &name)?.power_cut()?,
         Verb::In(InArgs { machine: OneArgs { name }, command }) => {
             return enter(&find(store, &name)?, &command);
->>>>>>> w-box
         }
         Verb::Shell(OneArgs { name }) => return shell(&find(store, &name)?),
         Verb::Status => status(store)?,
