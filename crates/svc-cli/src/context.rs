@@ -1,5 +1,6 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use svc_core::scope::{Environment, Scope};
 use svc_core::systemd::Bus;
 
 use crate::args::GlobalArgs;
+use crate::render::RenderChoice;
 
 /// What every verb stands on.
 pub(crate) struct Context {
@@ -47,6 +49,19 @@ impl Context {
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
         Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+    }
+
+    /// How things are shown on this process's terminal.
+    pub(crate) fn choice(&self) -> RenderChoice {
+        RenderChoice::detect(self.global.output())
+    }
+
+    /// Says on stderr what is odd about the secret files.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            // Nobody may be reading.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
     }
 
     /// Refuses a verb that changes something to a user who may not.
