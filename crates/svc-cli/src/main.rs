@@ -1,2 +1,22 @@
-//! Placeholder.
-fn main() {}
+//! `svc`: runs a homeserver's services and guards their data.
+
+mod args;
+mod commands;
+mod context;
+mod exit;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let output = args.global.output();
+    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        svc_core::failure::Failure::new(svc_core::code::Code::Internal, "no runtime")
+            .because(error.to_string())
+    });
+    let ended = ended.and_then(|runtime| runtime.block_on(commands::run(args)));
+    exit::code(output, ended)
+}

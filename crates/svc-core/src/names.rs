@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is not a {kind}: {rule}")]
 pub struct NameError {
-    /// The name as it was given, control characters escaped.
+    /// The name as it was given, control characters escaped, cut when long.
     pub name: String,
     /// What it should have been.
     pub kind: &'static str,
@@ -21,8 +21,20 @@ pub struct NameError {
 
 impl NameError {
     fn new(name: &str, kind: &'static str, rule: &'static str) -> Self {
-        Self { name: name.escape_debug().to_string(), kind, rule }
+        Self { name: shown(name), kind, rule }
     }
+}
+
+/// How much of a text from outside a message quotes: a hostile file holds names of megabytes.
+const QUOTED: usize = 60;
+
+/// A text from outside as a message may show it: control characters escaped, cut when long.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(QUOTED).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTED).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 macro_rules! name {
@@ -37,6 +49,13 @@ macro_rules! name {
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        // So that maps keyed by the name can be asked with text.
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -138,6 +157,13 @@ name!(
     /// The name of a Docker volume.
     VolumeName,
     "volume name",
+    "it starts with a letter or digit and goes on with letters, digits, _ . -",
+    is_docker_object
+);
+name!(
+    /// The name of a container.
+    ContainerName,
+    "container name",
     "it starts with a letter or digit and goes on with letters, digits, _ . -",
     is_docker_object
 );

@@ -65,7 +65,10 @@ impl From<&ResticError> for Failure {
                 Code::Configuration
             }
             ResticError::LooseSecret { .. } => Code::Refused,
-            ResticError::NotMounted { .. } | ResticError::Deadline { .. } => Code::Unreachable,
+            ResticError::NotMounted { .. } | ResticError::Deadline { .. } | ResticError::Stalled { .. } => {
+                Code::Unreachable
+            }
+            ResticError::DamagedSnapshots { .. } => Code::Damaged,
             ResticError::Failed { kind, .. } => restic_code(*kind),
             ResticError::Cancelled { .. } | ResticError::Output { .. } | ResticError::Spawn { .. } => {
                 Code::Failed
@@ -74,6 +77,7 @@ impl From<&ResticError> for Failure {
         let failure = Self::from_error(code, error);
         let failure = match error {
             ResticError::Failed { text, .. } if !text.is_empty() => failure.because(text.trim_end()),
+            ResticError::DamagedSnapshots { unreadable, .. } => failure.because(unreadable.join("\n")),
             _ => failure,
         };
         match restic_hint(error) {
@@ -87,7 +91,7 @@ const fn restic_code(kind: ResticFailure) -> Code {
     match kind {
         ResticFailure::NoRepository => Code::NoRepository,
         ResticFailure::Locked => Code::RepositoryLocked,
-        ResticFailure::WrongPassword => Code::WrongPassword,
+        ResticFailure::WrongPassword | ResticFailure::Denied => Code::WrongPassword,
         ResticFailure::NoSpace => Code::NoSpace,
         ResticFailure::Unreachable => Code::Unreachable,
         ResticFailure::Damaged => Code::Damaged,

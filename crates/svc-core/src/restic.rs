@@ -1,8 +1,34 @@
 //! restic: its verbs, its answers and its codes, in our words. One trait, the subprocess behind it or a fake.
 
+mod access;
+mod backup;
+mod capture;
+mod contents;
 pub mod fake;
+mod installed;
+mod leash;
+mod limits;
+mod lines;
+mod listing;
+mod message;
+mod mount;
+mod outcome;
+mod pattern;
+mod process;
+mod program;
+mod redact;
+mod repository;
+mod restore;
+mod secret;
+mod stall;
+mod stderr;
 mod verb;
 
+pub use access::RepositoryAccess;
+pub use installed::MINIMUM_VERSION;
+pub use program::{ResticProgram, ResticSettings};
+pub use redact::Redactor;
+pub use secret::Secret;
 pub use verb::Verb;
 
 use std::path::{Path, PathBuf};
@@ -151,9 +177,9 @@ pub struct BackupSummary {
     pub added: u64,
     /// New and changed files.
     pub changed_files: u64,
-    /// What could not be read (restic's code 3), at most 100 lines. Empty: everything was.
+    /// What could not be read, at most 100 lines. Empty: everything was.
     pub unreadable: Vec<String>,
-    /// The snapshot is there although restic ended with 3.
+    /// The snapshot is there, but restic ended with 3 or passed over a source that was gone (0.18 ends with 0 then).
     pub partial: bool,
 }
 
@@ -226,6 +252,26 @@ pub enum ResticError {
         /// How long was waited.
         seconds: u64,
     },
+    /// It stood still for too long, and was ended.
+    #[error("restic {verb} on repository `{repository}` stood still for {seconds} s")]
+    Stalled {
+        /// restic's verb.
+        verb: &'static str,
+        /// The repository.
+        repository: String,
+        /// How long it did.
+        seconds: u64,
+    },
+    /// Some snapshots cannot be read; those that can be are here.
+    #[error("repository `{repository}` is damaged: {} of its snapshots cannot be read", unreadable.len())]
+    DamagedSnapshots {
+        /// The repository.
+        repository: String,
+        /// restic's line about each that cannot.
+        unreadable: Vec<String>,
+        /// The others, oldest first.
+        readable: Vec<Snapshot>,
+    },
     /// What it wrote makes no sense.
     #[error("restic {verb} on repository `{repository}` wrote something unexpected: {reason}")]
     Output {
@@ -256,6 +302,9 @@ pub enum ResticFailure {
     /// Code 12.
     #[error("wrong password")]
     WrongPassword,
+    /// The server refuses the user or the key: not the repository's own password.
+    #[error("the server refuses the login")]
+    Denied,
     /// Its text speaks of a full disk.
     #[error("no space left")]
     NoSpace,

@@ -3,6 +3,15 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
 
+mod bus;
+mod job;
+mod link;
+mod listing;
+mod properties;
+mod refusal;
+
+pub use bus::Bus;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -31,6 +40,13 @@ pub trait Systemd: Send + Sync {
     /// # Errors
     /// `JobEnded` for every result but `done` and `skipped`, `Deadline` when it takes longer than `deadline`.
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError>;
+
+    /// Stops a unit's processes where they are, without ending them. Only root may. A oneshot unit that remains
+    /// after its exit has none, so that this succeeds and freezes nothing.
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError>;
+
+    /// Lets a frozen unit go on. A frozen unit cannot be stopped: thaw it first.
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError>;
 }
 
 /// What the manager itself is doing.
@@ -139,8 +155,10 @@ pub struct UnitDetails {
     pub since: Option<Timestamp>,
     /// How often a service was restarted by itself.
     pub restarts: u32,
-    /// Units that pull themselves under a target: its `Requires=`, `Wants=` and `ConsistsOf=`.
+    /// What a target holds together: its `Requires=`, `Wants=` and `ConsistsOf=`. Empty for other units.
     pub members: Vec<UnitName>,
+    /// Its processes are frozen, or about to be.
+    pub frozen: bool,
 }
 
 /// What went wrong between svc and systemd.

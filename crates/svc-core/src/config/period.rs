@@ -8,7 +8,12 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// A positive length of time.
+use crate::names::shown;
+
+/// A century: added to any clock's time it does not overflow.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// A positive length of time, a century at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Period(Duration);
@@ -39,13 +44,13 @@ impl FromStr for Period {
     type Err = PeriodError;
 
     fn from_str(text: &str) -> Result<Self, PeriodError> {
-        let error = || PeriodError { text: text.escape_debug().to_string() };
+        let error = || PeriodError { text: shown(text) };
         let span: jiff::SignedDuration = match text.strip_suffix('d').map(str::parse::<i64>) {
             Some(Ok(days)) => days_long(days).ok_or_else(error)?,
             _ => text.parse().map_err(|_| error())?,
         };
         match Duration::try_from(span) {
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(Self(duration)),
             _ => Err(error()),
         }
     }
@@ -115,6 +120,7 @@ mod tests {
             "99999999999999999999d",
             "9223372036854775807d",
             "380000000000000000d",
+            "36501d",
         ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }

@@ -1,5 +1,6 @@
 //! A service manager in memory that behaves as the real one does, fails on demand and remembers what it was asked.
 
+mod jobs;
 mod unit;
 
 #[cfg(test)]
@@ -30,6 +31,10 @@ pub enum SystemdCall {
     Details(Vec<UnitName>),
     /// `run_job`.
     Job(JobVerb, UnitName),
+    /// `freeze`.
+    Freeze(UnitName),
+    /// `thaw`.
+    Thaw(UnitName),
 }
 
 /// How a job goes wrong.
@@ -209,6 +214,10 @@ impl FakeSystemd {
         let no_unit = |reason: String| Err(SystemdError::NoUnit { unit: name.to_string(), reason });
         let Some(unit) = inner.find(name) else { return no_unit(format!("Unit {name} not found.")) };
         match (verb, unit.load) {
+            (JobVerb::Stop | JobVerb::Restart, _) if unit.frozen => {
+                let (action, reason) = (format!("{verb} `{name}`"), "Unit is frozen.".to_owned());
+                Err(SystemdError::Refused { action, reason })
+            }
             (JobVerb::Stop, _) => Ok(()),
             (_, LoadState::Masked) => no_unit(format!("Unit {name} is masked.")),
             (_, LoadState::Broken) => no_unit(format!("Unit {name} has a bad unit file setting.")),
@@ -248,73 +257,6 @@ impl FakeSystemd {
             return Err(SystemdError::Deadline { action, seconds: deadline.as_secs() });
         }
         Ok(())
-    }
-}
-
-impl Inner {
-    fn find(&self, name: &UnitName) -> Option<&FakeUnit> {
-        self.units.get(name).or_else(|| self.units.values().find(|unit| unit.aliases.contains(name)))
-    }
-
-    fn find_mut(&mut self, name: &UnitName) -> Option<&mut FakeUnit> {
-        let primary = self.find(name)?.name.clone();
-        self.units.get_mut(&primary)
-    }
-
-    fn on_the_way(&mut self, verb: JobVerb, name: &UnitName) {
-        let Some(unit) = self.find_mut(name) else { return };
-        match verb {
-            JobVerb::Start if !unit.is_up() => unit.enter(ActiveState::Activating),
-            JobVerb::Stop | JobVerb::Restart if unit.is_up() => unit.enter(ActiveState::Deactivating),
-            _ => {}
-        }
-    }
-
-    /// Changes the unit and those it pulls along; gives back what really changed, in order.
-    fn carry_out(&mut self, verb: JobVerb, name: &UnitName) -> Vec<JobKey> {
-        let mut changed = Vec::new();
-        if matches!(verb, JobVerb::Stop | JobVerb::Restart) {
-            self.stop(name, &mut changed);
-        }
-        if matches!(verb, JobVerb::Start | JobVerb::Restart) {
-            self.start(name, &mut changed);
-        }
-        changed
-    }
-
-    fn stop(&mut self, name: &UnitName, changed: &mut Vec<JobKey>) {
-        let Some(unit) = self.find_mut(name) else { return };
-        if !unit.is_up() && unit.active != ActiveState::Deactivating {
-            return;
-        }
-        unit.enter(ActiveState::Inactive);
-        let (primary, parts) = (unit.name.clone(), unit.consists_of.clone());
-        changed.push((JobVerb::Stop, primary));
-        for part in &parts {
-            self.stop(part, changed);
-        }
-    }
-
-    fn start(&mut self, name: &UnitName, changed: &mut Vec<JobKey>) {
-        let Some(unit) = self.find_mut(name) else { return };
-        if unit.active == ActiveState::Active || unit.load != LoadState::Loaded {
-            return;
-        }
-        unit.run();
-        let (primary, wanted) = (unit.name.clone(), unit.wants.clone());
-        changed.push((JobVerb::Start, primary));
-        for wanted in &wanted {
-            self.start(wanted, changed);
-        }
-    }
-
-    fn break_down(&mut self, verb: JobVerb, name: &UnitName, result: &str) {
-        let Some(unit) = self.find_mut(name) else { return };
-        match (result, verb) {
-            ("failed", JobVerb::Start | JobVerb::Restart) => unit.fail("exit-code"),
-            ("timeout", _) => unit.fail("timeout"),
-            _ => {}
-        }
     }
 }
 
@@ -361,5 +303,15 @@ impl Systemd for FakeSystemd {
         }
         self.apply(verb, unit);
         Ok(())
+    }
+
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Freeze(unit.clone())).await?;
+        self.lock().set_frozen("freeze", unit, true)
+    }
+
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Thaw(unit.clone())).await?;
+        self.lock().set_frozen("thaw", unit, false)
     }
 }

@@ -36,6 +36,8 @@ pub struct FakeUnit {
     pub(super) consists_of: Vec<UnitName>,
     since: Option<Timestamp>,
     restarts: u32,
+    pub(super) frozen: bool,
+    pub(super) freezable: bool,
 }
 
 impl FakeUnit {
@@ -77,7 +79,16 @@ impl FakeUnit {
             consists_of: Vec::new(),
             since: None,
             restarts: 0,
+            frozen: false,
+            freezable: true,
         }
+    }
+
+    /// The same, its processes frozen.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
     }
 
     /// The same, running.
@@ -98,6 +109,13 @@ impl FakeUnit {
     #[must_use]
     pub fn failed(mut self, result: &str) -> Self {
         self.fail(result);
+        self
+    }
+
+    /// The same with another finer state: `auto-restart` …
+    #[must_use]
+    pub fn sub_state(mut self, sub: &str) -> Self {
+        sub.clone_into(&mut self.sub);
         self
     }
 
@@ -182,6 +200,13 @@ impl FakeUnit {
         self
     }
 
+    /// The same, refusing to be frozen.
+    #[must_use]
+    pub fn unfreezable(mut self) -> Self {
+        self.freezable = false;
+        self
+    }
+
     pub(super) fn is_up(&self) -> bool {
         matches!(self.active, ActiveState::Active | ActiveState::Reloading | ActiveState::Activating)
     }
@@ -223,7 +248,9 @@ impl FakeUnit {
         }
     }
 
-    pub(super) fn unit(&self) -> Unit {
+    /// The unit as the manager lists it.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
         Unit {
             name: self.name.clone(),
             description: format!("fake {}", self.name),
@@ -234,7 +261,9 @@ impl FakeUnit {
         }
     }
 
-    pub(super) fn details(&self) -> UnitDetails {
+    /// What its properties tell.
+    #[must_use]
+    pub fn details(&self) -> UnitDetails {
         let masked = self.load == LoadState::Masked;
         UnitDetails {
             name: self.name.clone(),
@@ -247,6 +276,7 @@ impl FakeUnit {
             since: self.since,
             restarts: self.restarts,
             members: self.wants.iter().chain(&self.consists_of).cloned().collect(),
+            frozen: self.frozen,
         }
     }
 }

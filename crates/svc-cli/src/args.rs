@@ -1,0 +1,216 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Runs a homeserver's services and guards their data.
+#[derive(Debug, Parser)]
+#[command(name = "svc", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// What to do; nothing: a short list, what needs a person, and the next command.
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  svc                              how things stand
+  svc backup remote all            save every service to the repository `remote`
+  svc restore local paperless      bring the last good snapshot back
+  svc restart paperless --recreate
+  svc -n backup all all            what a backup would do, step by step
+
+Exit codes: 0 good · 2 usage · 3 partial · 4 failed, as before · 5 a service is down · 6 configuration · 7 busy
+  10 no repository · 12 wrong password · 14 no space · 15 unreachable · 17 unit or container · 18 systemd or Docker
+  19 permission · 20 refused for safety";
+
+/// Options that every verb takes, anywhere on the line.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options everywhere")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct GlobalArgs {
+    /// The configuration file.
+    #[arg(short, long, global = true, env = "SVC_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Your own services instead of the system's.
+    #[arg(long, global = true)]
+    pub(crate) user: bool,
+    /// JSON on stdout: events of a run line by line, else one document.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Lines instead of moving bars.
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+    /// No colours; the same as `NO_COLOR`.
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// More detail.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Show the plan and stop.
+    #[arg(short = 'n', long, global = true)]
+    pub(crate) dry_run: bool,
+    /// Do not ask.
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+}
+
+/// Where a verb's result goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// As JSON.
+    pub(crate) json: bool,
+    /// Without colour.
+    pub(crate) no_color: bool,
+}
+
+impl GlobalArgs {
+    pub(crate) const fn output(&self) -> Output {
+        Output { json: self.json, no_color: self.no_color }
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List the services: state, and how old their backups are.
+    List,
+    /// Save services to a repository.
+    Backup(BackupArgs),
+    /// Bring a service's data back from a snapshot; the data of now is kept.
+    Restore(RestoreArgs),
+    /// Start services, those they need first.
+    Start(ServicesArgs),
+    /// Stop services, those that need them first.
+    Stop(ServicesArgs),
+    /// Restart services.
+    Restart(RestartArgs),
+    /// List a service's snapshots in a repository.
+    ListBackups(ListBackupsArgs),
+    /// Look after repositories.
+    Repo(RepoArgs),
+    /// Look at the configuration.
+    Config(ConfigArgs),
+    /// The services on one live screen.
+    Tui,
+}
+
+/// What to save, and where.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc backup remote all            every enabled service
+  svc backup local,remote notes    one service, two repositories, stopped once
+  svc -n backup local paperless    what it would do")]
+pub(crate) struct BackupArgs {
+    /// A repository, a comma list of them, or `all`.
+    #[arg(value_name = "REPO")]
+    pub(crate) repositories: String,
+    /// Services, or `all` that are enabled.
+    #[arg(value_name = "SVC", required = true)]
+    pub(crate) services: Vec<String>,
+}
+
+/// What to bring back, and from where.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc restore local paperless                 the last good snapshot
+  svc restore local paperless 4f1c9a2b        that one
+  svc restore local paperless '2 days ago'    the newest as old as that
+  svc -n restore local paperless              what it would do")]
+pub(crate) struct RestoreArgs {
+    /// The repository.
+    #[arg(value_name = "REPO")]
+    pub(crate) repository: String,
+    /// A service, or `all` that are enabled.
+    #[arg(value_name = "SVC")]
+    pub(crate) service: String,
+    /// `latest`, the beginning of an id, a date or an age.
+    #[arg(value_name = "SNAPSHOT", default_value = "latest")]
+    pub(crate) snapshot: String,
+    /// Start the service afterwards even if it was off.
+    #[arg(long)]
+    pub(crate) start: bool,
+    /// Always done; accepted because scripts say it.
+    #[arg(long, hide = true)]
+    pub(crate) verify_includes: bool,
+}
+
+/// Which services.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc start paperless caddy
+  svc stop all")]
+pub(crate) struct ServicesArgs {
+    /// Services, or `all`.
+    #[arg(value_name = "SVC", required = true)]
+    pub(crate) services: Vec<String>,
+}
+
+/// Which services, and how.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc restart paperless
+  svc restart paperless --recreate    new containers from the compose file")]
+pub(crate) struct RestartArgs {
+    /// Services, or `all`.
+    #[arg(value_name = "SVC", required = true)]
+    pub(crate) services: Vec<String>,
+    /// Make the containers anew.
+    #[arg(long)]
+    pub(crate) recreate: bool,
+}
+
+/// Whose snapshots.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Example:
+  svc list-backups local paperless")]
+pub(crate) struct ListBackupsArgs {
+    /// The repository.
+    #[arg(value_name = "REPO")]
+    pub(crate) repository: String,
+    /// The service.
+    #[arg(value_name = "SVC")]
+    pub(crate) service: String,
+}
+
+/// What to do with a repository.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RepoArgs {
+    #[command(subcommand)]
+    pub(crate) verb: RepoVerb,
+}
+
+/// The verbs of `svc repo`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepoVerb {
+    /// Make a new, empty repository.
+    #[command(after_help = "Example:\n  svc repo init local")]
+    Init {
+        /// The repository.
+        #[arg(value_name = "REPO")]
+        repository: String,
+    },
+}
+
+/// What to do with the configuration.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+/// The verbs of `svc config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Name every problem of the configuration, with its place.
+    #[command(after_help = "Example:\n  svc config check -c ./services.json")]
+    Check,
+}

@@ -1,0 +1,34 @@
+//! `svc config`.
+
+use svc_core::code::Code;
+use svc_core::failure::Failure;
+
+use crate::args::{ConfigArgs, ConfigVerb, GlobalArgs};
+use crate::context;
+use crate::run::{document, write_out};
+
+/// Looks at the configuration.
+pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Code, Failure> {
+    match args.verb {
+        ConfigVerb::Check => check(global),
+    }
+}
+
+/// Names every problem; says so when there is none.
+fn check(global: &GlobalArgs) -> Result<Code, Failure> {
+    let scope = context::scope(global)?;
+    let config = context::read(&scope)?;
+    let (services, repositories) = (config.services.len(), config.repositories.len());
+    let text = if global.json {
+        let warnings = &config.warnings;
+        document(
+            &serde_json::json!({ "services": services, "repositories": repositories, "warnings": warnings }),
+        )?
+    } else {
+        let warnings: String =
+            config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+        let file = scope.config_file.display();
+        format!("{warnings}`{file}` is good: {services} services, {repositories} repositories\n")
+    };
+    write_out(&text).map(|()| Code::Ok)
+}

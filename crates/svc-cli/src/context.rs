@@ -1,0 +1,112 @@
+//! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use svc_core::code::Code;
+use svc_core::config::{self, Config, ConfigErrorKind, Defaults};
+use svc_core::failure::Failure;
+use svc_core::outside::Outside;
+use svc_core::scope::{Environment, Scope};
+
+use crate::args::GlobalArgs;
+
+/// What every verb stands on.
+pub(crate) struct Context {
+    pub(crate) global: GlobalArgs,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) outside: Outside,
+}
+
+/// The shortest file that does something; shown where there is none.
+const SAMPLE: &str = r#"{
+  "services": {
+    "notes": {
+      "name": "notes",
+      "units": ["notes.service"],
+      "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+    }
+  },
+  "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
+}"#;
+
+impl Context {
+    /// Reads the configuration and prepares the outside systems; nothing is connected yet.
+    pub(crate) fn load(global: GlobalArgs) -> Result<Self, Failure> {
+        let mut scope = scope(&global)?;
+        let config = read(&scope)?;
+        adopt(&mut scope, &config);
+        let outside = outside(&scope, &config);
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside })
+    }
+
+    /// Refuses a verb that changes something to a user who may not.
+    pub(crate) fn require_root(&self, verb: &str) -> Result<(), Failure> {
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root || self.scope.kind == svc_core::scope::ScopeKind::User {
+            return Ok(());
+        }
+        let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+        let failure =
+            Failure::new(Code::Permission, format!("`{verb}` needs root, and you are somebody else"));
+        Err(failure.hint(format!("sudo svc {line}")))
+    }
+}
+
+/// The scope that the options ask for.
+pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
+    let env = environment(global.user);
+    let mut scope = if global.user {
+        Scope::user(&env).map_err(|error| Failure::from_error(Code::Usage, &error))?
+    } else {
+        Scope::system(&env)
+    };
+    if let Some(file) = &global.config {
+        scope.config_file.clone_from(file);
+    }
+    Ok(scope)
+}
+
+/// Reads the configuration of a scope.
+pub(crate) fn read(scope: &Scope) -> Result<Config, Failure> {
+    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    config::read(&scope.config_file, &Defaults::of(scope, hostname)).map_err(|error| {
+        let failure = Failure::from_error(Code::Configuration, &error);
+        let problems = error.problems().iter().map(ToString::to_string);
+        let failure = problems.fold(failure, Failure::because);
+        match error.kind {
+            ConfigErrorKind::Missing => {
+                failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
+            }
+            _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
+        }
+    })
+}
+
+/// What the configuration says about places wins over the scope's defaults.
+fn adopt(scope: &mut Scope, config: &Config) {
+    let set = |place: &mut PathBuf, wish: &Option<PathBuf>| {
+        if let Some(wish) = wish {
+            place.clone_from(wish);
+        }
+    };
+    set(&mut scope.state_dir, &config.paths.state_dir);
+    set(&mut scope.cache_dir, &config.paths.cache_dir);
+    set(&mut scope.engine_socket, &config.docker.socket);
+}
+
+fn environment(user: bool) -> Environment {
+    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let bus = if user { "DBUS_SESSION_BUS_ADDRESS" } else { "DBUS_SYSTEM_BUS_ADDRESS" };
+    Environment {
+        home: path("HOME"),
+        config_home: path("XDG_CONFIG_HOME"),
+        state_home: path("XDG_STATE_HOME"),
+        cache_home: path("XDG_CACHE_HOME"),
+        runtime_dir: path("XDG_RUNTIME_DIR"),
+        bus_address: text(bus),
+        docker_host: text("DOCKER_HOST"),
+    }
+}

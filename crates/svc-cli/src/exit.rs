@@ -1,0 +1,30 @@
+//! The one place where an end becomes messages and an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use svc_core::code::Code;
+use svc_core::failure::Failure;
+
+use crate::args::Output;
+
+/// Shows a failure, if there is one, and gives the exit code.
+pub(crate) fn code(output: Output, ended: Result<Code, Failure>) -> ExitCode {
+    let code = match ended {
+        Ok(code) => code,
+        Err(failure) => {
+            // A reader that is gone changes nothing about the code.
+            let _ = show(output, &failure);
+            failure.code
+        }
+    };
+    ExitCode::from(code.number())
+}
+
+fn show(output: Output, failure: &Failure) -> std::io::Result<()> {
+    if output.json {
+        let document = serde_json::json!({ "error": failure });
+        writeln!(std::io::stdout(), "{document}")?;
+    }
+    write!(std::io::stderr(), "{}", crate::render::failure_text(failure))
+}

@@ -1,0 +1,154 @@
+//! What every run verb does: look, plan, show, ask, run.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use svc_core::cancel::Cancel;
+use svc_core::code::Code;
+use svc_core::dispatch::dispatch;
+use svc_core::durable;
+use svc_core::engine::Engine;
+use svc_core::failure::Failure;
+use svc_core::goal::Goal;
+use svc_core::names::RunId;
+use svc_core::observe::observe;
+use svc_core::plan::{Plan, plan};
+use svc_core::recorder::Recorder;
+use svc_core::report::Report;
+use svc_core::run_log::RunLog;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::context::Context;
+use crate::render;
+
+/// Reaches a goal: with `--dry-run` only says how; what is destructive is asked first.
+pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>) -> Result<Code, Failure> {
+    if !context.global.dry_run {
+        context.require_root(goal.verb())?;
+    }
+    let now = Timestamp::now();
+    let observed = observe(&context.config, &context.scope, &context.outside, &goal, now).await;
+    let plan = plan(&context.config, &observed, &goal, now);
+    if context.global.dry_run {
+        return show_plan(context, &plan);
+    }
+    if let Some(question) = question.filter(|_| plan.has_steps() && !context.global.yes) {
+        ask(context, &plan, &question)?;
+    }
+    let report = execute(context, plan).await?;
+    if !context.global.json {
+        // Nobody may be reading.
+        let _ = write!(std::io::stderr(), "{}", render::messages(&report));
+    }
+    Ok(report.code)
+}
+
+fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
+    let text = if context.global.json { document(plan)? } else { render::plan_text(plan) };
+    write_out(&text)?;
+    let refused = plan.services.iter().flat_map(|service| &service.refused);
+    Ok(Code::worst(refused.map(|failure| failure.code)))
+}
+
+/// A value as one JSON document.
+pub(crate) fn document(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(Code::Internal, &error))?;
+    Ok(text + "\n")
+}
+
+/// Writes to stdout; a reader that has seen enough is no failure.
+pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Code::Internal, "stdout cannot be written").because(error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Asks on the terminal; without one `--yes` is needed.
+fn ask(context: &Context, plan: &Plan, question: &str) -> Result<(), Failure> {
+    let refused = |message: &str| Failure::new(Code::Usage, message.to_owned());
+    if context.global.json || !std::io::stdin().is_terminal() {
+        let message = format!("`{}` asks first, and there is no terminal to ask on", plan.goal.verb());
+        return Err(refused(&message).hint("add `--yes`, or look with `--dry-run`"));
+    }
+    let mut answer = String::new();
+    let prompt = || {
+        let mut out = std::io::stderr();
+        write!(out, "{}\n{question} [y/N] ", render::plan_text(plan))?;
+        out.flush()?;
+        std::io::stdin().read_line(&mut answer)
+    };
+    let mut prompt = prompt;
+    prompt().map_err(|error| refused("there was no answer").because(error.to_string()))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(refused("nothing was done, because nobody said yes"))
+    }
+}
+
+async fn execute(context: &Context, plan: Plan) -> Result<Report, Failure> {
+    let run = RunId::new(Timestamp::now(), std::process::id());
+    let log = open_log(context, &run)?;
+    let (events, seen) = mpsc::unbounded_channel();
+    let (recorder, thread) = Recorder::start(run.clone(), log, Timestamp::now, events);
+    let cancel = Cancel::default();
+    let signals = tokio::spawn(heed_signals(cancel.clone()));
+    let engine = Engine {
+        config: Arc::clone(&context.config),
+        scope: Arc::clone(&context.scope),
+        outside: context.outside.clone(),
+        recorder,
+        run,
+        cancel,
+        now: Timestamp::now,
+    };
+    // The engine must be gone when its work is done: it holds the recorder open.
+    let work = async move { engine.run(&plan).await };
+    let report = dispatch(work, seen, render::choose(&context.global), Timestamp::now).await;
+    thread.join();
+    signals.abort();
+    Ok(report)
+}
+
+fn open_log(context: &Context, run: &RunId) -> Result<RunLog, Failure> {
+    let scope = &context.scope;
+    let make = || {
+        durable::make_directory(&scope.state_dir, 0o755)?;
+        durable::make_directory(&scope.records_dir(), 0o755)?;
+        durable::make_directory(&scope.runs_dir(), 0o750)
+    };
+    make().map_err(|error: std::io::Error| {
+        let message = format!("the state directory `{}` cannot be used", scope.state_dir.display());
+        Failure::new(storage_code(&error), message).because(error.to_string())
+    })?;
+    RunLog::create(&scope.runs_dir(), run)
+        .map_err(|error| Failure::from_error(storage_code(&error.source), &error))
+}
+
+fn storage_code(error: &std::io::Error) -> Code {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::NoSpace,
+        std::io::ErrorKind::PermissionDenied => Code::Permission,
+        _ => Code::Failed,
+    }
+}
+
+/// INT and TERM end the run in good order. HUP does not: a terminal that goes away is no reason to stop.
+async fn heed_signals(cancel: Cancel) {
+    let signals =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => cancel.request(Code::Interrupted),
+            _ = terminate.recv() => cancel.request(Code::Terminated),
+            _ = hangup.recv() => {}
+        }
+    }
+}

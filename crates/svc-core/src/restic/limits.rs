@@ -1,0 +1,59 @@
+//! How long each verb of restic may take.
+
+use std::time::Duration;
+
+use super::Verb;
+use super::process::JobLimits;
+
+/// Without progress and without bytes moved, a transfer is ended after this.
+const STALL: Duration = Duration::from_mins(10);
+
+/// How often it is looked whether a transfer stands still. On a slow line every such span sees some bytes.
+const STALL_LOOK: Duration = Duration::from_secs(15);
+
+/// restic ends its uploads and removes its lock within this, or is killed.
+const KILL_AFTER: Duration = Duration::from_mins(1);
+
+/// A disk that spins up has answered by then.
+const MOUNT: Duration = Duration::from_secs(30);
+
+/// The times of every verb; tests shorten them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) stall: Duration,
+    pub(super) stall_look: Duration,
+    pub(super) kill_after: Duration,
+    /// For a look at a mount point.
+    pub(super) mount: Duration,
+    /// Instead of each verb's own.
+    pub(super) deadline: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { stall: STALL, stall_look: STALL_LOOK, kill_after: KILL_AFTER, mount: MOUNT, deadline: None }
+    }
+}
+
+impl Limits {
+    pub(super) fn of(self, verb: Verb) -> JobLimits {
+        let own = match verb {
+            Verb::Version => Some(Duration::from_secs(10)),
+            // restic itself would try a dead server for a quarter of an hour.
+            Verb::Cat => Some(Duration::from_mins(1)),
+            Verb::Init => Some(Duration::from_mins(2)),
+            Verb::Snapshots => Some(Duration::from_mins(5)),
+            Verb::Ls => Some(Duration::from_mins(30)),
+            // They take as long as they get on.
+            Verb::Backup | Verb::Restore => None,
+        };
+        let transfer = own.is_none();
+        JobLimits {
+            deadline: self.deadline.or(own),
+            stall: transfer.then_some(self.stall),
+            stall_look: self.stall_look,
+            kill_after: self.kill_after,
+            patient: transfer || verb == Verb::Ls,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The real service manager, over D-Bus.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{OptionFuture, join, try_join_all};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use zbus::OwnedVariant;
+
+use super::link::Link;
+use super::listing::{self, Row};
+use super::properties::Properties;
+use super::refusal::{self, Kind};
+use super::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails, job};
+use crate::names::UnitName;
+
+/// How long opening the connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long a question may take.
+const QUERY: Duration = Duration::from_secs(5);
+/// How many units are asked about at once: two questions each, far below any bus's limit on pending replies, and
+/// answers of some 40 kB that the bus has to hold for us.
+const BATCH: usize = 256;
+
+/// The service manager on the bus of this address. Connects when it is first needed, and again after the connection
+/// was lost.
+pub struct Bus {
+    address: String,
+    query: Duration,
+    link: Mutex<Option<Arc<Link>>>,
+}
+
+impl Bus {
+    /// The manager on the bus of this address; does not connect yet.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        Self { address: address.into(), query: QUERY, link: Mutex::new(None) }
+    }
+
+    /// The open connection, or a new one. A failure is not remembered.
+    async fn link(&self) -> Result<Arc<Link>, SystemdError> {
+        let mut slot = self.link.lock().await;
+        if let Some(link) = slot.as_ref().filter(|link| !link.is_closed()) {
+            return Ok(Arc::clone(link));
+        }
+        let open = timeout(CONNECT.min(self.query), Link::open(&self.address)).await;
+        let unreachable = |reason| SystemdError::Unreachable { address: self.address.clone(), reason };
+        let link = open
+            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT.as_secs())))?
+            .map_err(|error| unreachable(refusal::reason(&error)))?;
+        let link = Arc::new(link);
+        *slot = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    /// Waits for the answer to a question, but not for ever.
+    async fn ask<T>(
+        &self,
+        action: &str,
+        question: impl Future<Output = zbus::Result<T>>,
+    ) -> Result<T, SystemdError> {
+        let answer = timeout(self.query, question).await;
+        let answer = answer.map_err(|_| deadline(action.to_owned(), self.query))?;
+        answer.map_err(|error| refusal::about(&self.address, action, &error))
+    }
+
+    /// Waits for an order about one unit to be carried out, but not for ever.
+    async fn order<T>(
+        &self,
+        action: &str,
+        unit: &UnitName,
+        limit: Duration,
+        order: impl Future<Output = zbus::Result<T>>,
+    ) -> Result<T, SystemdError> {
+        let outcome = timeout(limit, order).await;
+        let outcome = outcome.map_err(|_| deadline(format!("{action} `{unit}`"), limit))?;
+        match outcome {
+            Ok(value) => Ok(value),
+            Err(error) if refusal::kind(&error) == Kind::Destructive && self.is_stopping().await => {
+                Err(SystemdError::ShuttingDown { unit: unit.to_string() })
+            }
+            Err(error) => Err(refusal::about_unit(&self.address, action, unit.as_str(), &error)),
+        }
+    }
+
+    async fn is_stopping(&self) -> bool {
+        matches!(self.manager_state().await, Ok(ManagerState::Stopping))
+    }
+}
+
+fn deadline(action: String, limit: Duration) -> SystemdError {
+    SystemdError::Deadline { action, seconds: limit.as_secs() }
+}
+
+/// What the properties of one unit say. A unit that vanished meanwhile has none.
+async fn details_of(link: &Link, unit: &Unit) -> zbus::Result<UnitDetails> {
+    let mut properties = Properties::default();
+    if !unit.object_path.is_empty() {
+        let is_service = unit.name.as_str().ends_with(".service");
+        let service =
+            is_service.then(|| link.properties(&unit.object_path, "org.freedesktop.systemd1.Service"));
+        let unit = link.properties(&unit.object_path, "org.freedesktop.systemd1.Unit");
+        let (unit, service) = join(unit, OptionFuture::from(service)).await;
+        for answer in [Some(unit), service].into_iter().flatten() {
+            match answer {
+                Ok(answer) => properties.add(&answer),
+                Err(error) if refusal::kind(&error) == Kind::Unreachable => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+    Ok(properties.details(&unit.name))
+}
+
+#[async_trait]
+impl Systemd for Bus {
+    async fn manager_state(&self) -> Result<ManagerState, SystemdError> {
+        let link = self.link().await?;
+        let state = self.ask("tell its state", async {
+            let answer = link.manager_property("SystemState").await?;
+            String::try_from(answer.body().deserialize::<OwnedVariant>()?)
+        });
+        Ok(match state.await?.as_str() {
+            "initializing" | "starting" => ManagerState::Starting,
+            "stopping" => ManagerState::Stopping,
+            _ => ManagerState::Running,
+        })
+    }
+
+    async fn units(&self, names: &[UnitName]) -> Result<Vec<Unit>, SystemdError> {
+        let mut seen = HashSet::new();
+        let listable = names.iter().filter(|name| listing::is_listable(name));
+        let asked: Vec<&UnitName> = listable.filter(|name| seen.insert(name.as_str())).collect();
+        if asked.is_empty() {
+            return Ok(listing::arrange(names, &asked, Vec::new()));
+        }
+        let link = self.link().await?;
+        let rows = self.ask("list units", async {
+            let texts: Vec<&str> = asked.iter().map(|name| name.as_str()).collect();
+            link.manager("ListUnitsByNames", &texts).await?.body().deserialize::<Vec<Row>>()
+        });
+        Ok(listing::arrange(names, &asked, rows.await?))
+    }
+
+    async fn details(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
+        let mut all = Vec::with_capacity(units.len());
+        for batch in units.chunks(BATCH) {
+            let link = self.link().await?;
+            let questions = try_join_all(batch.iter().map(|unit| details_of(&link, unit)));
+            all.extend(self.ask("tell the units' properties", questions).await?);
+        }
+        Ok(all)
+    }
+
+    async fn run_job(&self, verb: JobVerb, unit: &UnitName, limit: Duration) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let result = self.order(&verb.to_string(), unit, limit, job::run(&link, verb, unit)).await?;
+        if result.is_good() {
+            return Ok(());
+        }
+        Err(SystemdError::JobEnded { verb: verb.to_string(), unit: unit.to_string(), result: result.0 })
+    }
+
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let name = unit.as_str();
+        self.order("freeze", unit, self.query, link.manager("FreezeUnit", &name)).await.map(|_| ())
+    }
+
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let name = unit.as_str();
+        self.order("thaw", unit, self.query, link.manager("ThawUnit", &name)).await.map(|_| ())
+    }
+}

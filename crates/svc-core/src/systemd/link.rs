@@ -1,0 +1,95 @@
+//! One open connection to the bus the manager sits on, and the manager's words on it.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tokio::sync::OnceCell;
+use zbus::message::{Message, Type};
+use zbus::{Connection, DynamicType, MatchRule, MessageStream};
+
+/// The manager's name on the bus.
+const MANAGER: &str = "org.freedesktop.systemd1";
+/// Its object.
+const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+/// Its interface.
+const MANAGER_INTERFACE: &str = "org.freedesktop.systemd1.Manager";
+/// Where every object's properties are asked for.
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// Signals that may wait for us. A full queue stops the whole connection, and starting a large target ends jobs by
+/// the hundred.
+const QUEUE: NonZeroUsize = match NonZeroUsize::new(1024) {
+    Some(size) => size,
+    None => NonZeroUsize::MIN,
+};
+
+/// An open connection.
+pub(super) struct Link {
+    connection: Connection,
+    subscribed: OnceCell<()>,
+}
+
+impl Link {
+    pub(super) async fn open(address: &str) -> zbus::Result<Self> {
+        let connection = zbus::connection::Builder::address(address).build().await?;
+        Ok(Self { connection, subscribed: OnceCell::new() })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Calls a method of the manager.
+    pub(super) async fn manager<B>(&self, method: &'static str, body: &B) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        self.connection.call_method(Some(MANAGER), MANAGER_PATH, Some(MANAGER_INTERFACE), method, body).await
+    }
+
+    /// Asks for one of the manager's own properties.
+    pub(super) async fn manager_property(&self, name: &'static str) -> zbus::Result<Message> {
+        let body = (MANAGER_INTERFACE, name);
+        self.connection.call_method(Some(MANAGER), MANAGER_PATH, Some(PROPERTIES), "Get", &body).await
+    }
+
+    /// Asks for all properties that an object has on an interface.
+    pub(super) async fn properties(&self, path: &str, interface: &'static str) -> zbus::Result<Message> {
+        self.connection.call_method(Some(MANAGER), path, Some(PROPERTIES), "GetAll", &interface).await
+    }
+
+    /// Has the manager send its signals; once for the life of the connection.
+    pub(super) async fn subscribe(&self) -> zbus::Result<()> {
+        let ask = || async { self.manager("Subscribe", &()).await.map(|_| ()) };
+        self.subscribed.get_or_try_init(ask).await.copied()
+    }
+
+    /// Listens to one of the manager's signals, from now on.
+    pub(super) async fn signals(&self, member: &'static str) -> zbus::Result<Signals> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender(MANAGER)
+            .path(MANAGER_PATH)
+            .interface(MANAGER_INTERFACE)
+            .member(member)
+            .build()?;
+        let stream = MessageStream::for_match_rule(rule, &self.connection, Some(QUEUE)).await?;
+        Ok(Signals { stream })
+    }
+}
+
+/// Signals of the manager. Must be polled while any call is awaited on the same connection.
+pub(super) struct Signals {
+    stream: MessageStream,
+}
+
+impl Signals {
+    /// The next one; an error when the connection is gone.
+    pub(super) async fn next(&mut self) -> zbus::Result<Message> {
+        self.stream.next().await.unwrap_or_else(|| {
+            let closed = io::Error::new(io::ErrorKind::BrokenPipe, "the connection was closed");
+            Err(zbus::Error::InputOutput(Arc::new(closed)))
+        })
+    }
+}
