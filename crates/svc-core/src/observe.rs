@@ -8,8 +8,8 @@ mod targets;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub(crate) use parts::is_up;
 pub use parts::{Parts, parts};
+pub(crate) use parts::{belongs, is_up};
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 

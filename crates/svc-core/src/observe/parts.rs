@@ -106,13 +106,18 @@ fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], know
 }
 
 fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
-    let belongs = |container: &&Container| match &container.compose {
+    match containers {
+        Ok(all) => parts.containers = all.iter().filter(|one| belongs(service, one)).cloned().collect(),
+        Err(error) => parts.docker = Some(Failure::from(error)),
+    }
+}
+
+/// Whether a container is one of the service's: by its compose project, or by its name.
+#[must_use]
+pub(crate) fn belongs(service: &Service, container: &Container) -> bool {
+    match &container.compose {
         Some(compose) => compose.project == service.compose.project && !compose.oneoff,
         None => container.name == service.name.as_str(),
-    };
-    match containers {
-        Ok(all) => parts.containers = all.iter().filter(belongs).cloned().collect(),
-        Err(error) => parts.docker = Some(Failure::from(error)),
     }
 }
 
