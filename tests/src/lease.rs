@@ -107,7 +107,7 @@ pub fn test_can_go_on() -> Result<bool> {
 }
 
 /// Deletes boxes of places and builds whose holders have died.
-fn clear_abandoned(store: &Store) -> Result<()> {
+pub fn clear_abandoned(store: &Store) -> Result<()> {
     for name in machine::names(store)?.into_iter().filter(|name| machine::is_of_tests(name)) {
         let owner = name.split_once('-').and_then(|(owner, rest)| match owner.strip_prefix("slot") {
             Some(number) => Some(slot_lock(number.parse().ok()?)),

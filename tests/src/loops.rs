@@ -47,7 +47,7 @@ pub(crate) fn detach_all(directory: &Path, mut file_systems: Vec<String>) -> Res
 /// The file system of a path, as `MAJOR:MINOR`.
 pub(crate) fn file_system(path: &Path) -> Result<String> {
     let number = fs::metadata(path).with_context(|| format!("cannot look at `{}`", path.display()))?.dev();
-    Ok(spelled(number))
+    Ok(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
 /// An attached device.
@@ -90,10 +90,13 @@ fn detach(device: &Path) -> Result<()> {
     }
 }
 
-fn device_number(device: &Path) -> Result<String> {
-    Ok(spelled(fs::metadata(device)?.rdev()))
+/// Major and minor number of a device.
+pub(crate) fn numbers(device: &Path) -> Result<(u32, u32)> {
+    let number = fs::metadata(device)?.rdev();
+    Ok((rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
-fn spelled(number: u64) -> String {
-    format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number))
+fn device_number(device: &Path) -> Result<String> {
+    let (major, minor) = numbers(device)?;
+    Ok(format!("{major}:{minor}"))
 }
