@@ -167,10 +167,12 @@ async fn a_socket_that_accepts_and_says_nothing_is_unreachable() {
     assert!(matches!(bus.manager_state().await, Err(SystemdError::Unreachable { .. })));
 }
 
-/// Lists every name asked for, with a path made of its digits; `alias` is known as `real`.
+/// Lists every name asked for, with a path made of its digits; `alias` is known as `real`. Each costs the manager a
+/// look-up, so none may come twice.
 fn list(call: &Message) -> Message {
     let body = call.body();
     let names: Vec<String> = body.deserialize().unwrap();
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     let row = |name: &String| {
         let name = name.replace("alias", "real");
         let digits: String = name.chars().filter(char::is_ascii_digit).collect();
