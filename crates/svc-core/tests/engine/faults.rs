@@ -37,7 +37,13 @@ fn check(house: &House, before: &BTreeSet<String>, outcome: &Outcome, story: &st
         assert_saved(house, &outcome.plan.goal, &told);
     }
     assert_eq!(outcome.report.services.len(), outcome.plan.services.len(), "{told}");
-    assert!(outcome.report.services.iter().all(|service| !service.failures.is_empty() || service.code == Code::Ok));
+    assert!(
+        outcome
+            .report
+            .services
+            .iter()
+            .all(|service| !service.failures.is_empty() || service.code == Code::Ok)
+    );
 }
 
 /// Each repository of the goal holds a snapshot of each service with every declared source, restorable by its content.

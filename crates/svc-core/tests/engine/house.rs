@@ -357,6 +357,7 @@ fn config(dir: &Path) -> Config {
         repositories: ["local", "remote"].map(|name| (repository(name), plain_repository())).into(),
         services: services.map(|service| (service.name.clone(), service)).into(),
         notifications: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
