@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use svc_core::code::Code;
 
+use crate::faults::numbered;
 use crate::house::{House, Outcome, restore};
 use crate::restore::changed_house_of;
 use crate::tap::MISHAPS;
@@ -72,19 +73,17 @@ async fn strike(prepare: impl Fn(&House), story: &str) {
     before.check(&house, &outcome, story);
 }
 
-/// Every call of a restore, with its number among its like; with its way back when `unhealthy`.
-async fn calls(unhealthy: bool) -> Vec<(String, usize)> {
+/// Every call of a restore; with its way back when `sick`.
+async fn calls(sick: bool) -> Vec<String> {
     let house = changed_house_of(&["paperless"]).await;
     let plan = house.plan(&restore(&["paperless"])).await;
     house.tap.clear();
-    if unhealthy {
+    if sick {
         sicken(&house);
     }
     let outcome = house.run_plan(plan).await;
-    assert_eq!(outcome.code(), if unhealthy { 17 } else { 0 });
-    let calls = house.tap.calls();
-    let nth = |index: usize| calls.iter().take(index + 1).filter(|call| **call == calls[index]).count();
-    (0..calls.len()).map(|index| (calls[index].clone(), nth(index))).collect()
+    assert_eq!(outcome.code(), if sick { 17 } else { 0 });
+    house.tap.calls()
 }
 
 /// The web container ends at once whenever it runs on the restored data.
@@ -100,7 +99,7 @@ fn sicken(house: &House) {
 
 #[tokio::test(start_paused = true)]
 async fn a_restore_survives_one_fault_at_every_call() {
-    for (call, nth) in calls(false).await {
+    for (call, nth) in numbered(&calls(false).await) {
         for mishap in MISHAPS {
             let story = format!("{mishap:?} at {call} #{nth}");
             strike(|house| house.tap.mishap(&call, nth, mishap), &story).await;
@@ -110,7 +109,7 @@ async fn a_restore_survives_one_fault_at_every_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_way_back_survives_one_fault_at_every_call() {
-    for (call, nth) in calls(true).await {
+    for (call, nth) in numbered(&calls(true).await) {
         for mishap in MISHAPS {
             let story = format!("{mishap:?} on the way back at {call} #{nth}");
             let prepare = |house: &House| {
@@ -124,7 +123,7 @@ async fn the_way_back_survives_one_fault_at_every_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restore_survives_a_call_that_never_works() {
-    let all: BTreeSet<String> = calls(false).await.into_iter().map(|(call, _)| call).collect();
+    let all: BTreeSet<String> = calls(false).await.into_iter().collect();
     for call in all {
         for mishap in MISHAPS {
             strike(|house| house.tap.always(&call, mishap), &format!("{mishap:?} always at {call}")).await;
