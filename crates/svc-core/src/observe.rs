@@ -73,7 +73,8 @@ pub async fn observe(
         let manifest = manifests.join(format!("{name}.json"));
         let mut seen = ObservedService { parts, sources, restore: None, manifest, record };
         if let Goal::Restore { repository, snapshot, .. } = goal {
-            let wish = targets::Wish { service, repository, choice: snapshot, now };
+            let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
+            let wish = targets::Wish { service, repository, choice: snapshot, now, own };
             let snapshots = observed.repositories.get(repository);
             seen.restore = Some(targets::observe(outside, &wish, snapshots, &volumes, &seen.record).await);
         }

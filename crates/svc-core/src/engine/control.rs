@@ -138,7 +138,8 @@ impl ServiceRun<'_> {
     async fn job(&self, verb: JobVerb, unit: &UnitName) -> Result<(), SystemdError> {
         let systemd = &self.engine.outside.systemd;
         let units = systemd.units(std::slice::from_ref(unit)).await?;
-        let details = systemd.details(&units).await?;
+        // That its limits are not known must not keep a service off.
+        let details = systemd.details(&units).await.unwrap_or_default();
         let deadline = details.first().map_or(LONGEST_JOB, |details| job_deadline(verb, details));
         systemd.run_job(verb, unit, deadline).await
     }

@@ -72,7 +72,7 @@ impl ServiceRun<'_> {
         let message = format!("`{target}` of `{}` {how}", self.plan.service);
         let failure = Failure::new(Code::UnitOrContainer, message);
         let failure = failure.hint(format!("svc logs {}", self.plan.service));
-        if when == When::Always { self.owed(failure) } else { failure }
+        if when == When::Normal { failure } else { self.owed(failure) }
     }
 
     /// One look at all of them: a fixed number of questions, however many there are.

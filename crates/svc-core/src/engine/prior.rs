@@ -88,6 +88,8 @@ impl ServiceRun<'_> {
 impl super::Engine {
     /// Whether the machine goes down: then nothing can be started any more. Unknown counts as no.
     pub(super) async fn is_shutting_down(&self) -> bool {
-        matches!(self.outside.systemd.manager_state().await, Ok(ManagerState::Stopping))
+        let state =
+            async { self.outside.systemd.manager_state().await.map_err(|error| Failure::from(&error)) };
+        matches!(super::caught(state).await, Ok(ManagerState::Stopping))
     }
 }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::lock::{LockError, ServiceLock};
 use crate::names::{RepositoryName, ServiceName};
-use crate::plan::{PlannedStep, ServicePlan, Step, When};
+use crate::plan::{PlannedStep, ServicePlan, Step, Target, When};
 use crate::report::ServiceReport;
 
 /// One service's part of a run.
@@ -133,8 +133,29 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
+    /// Says 5 when something that was to run again does not, whatever the reason: no fault of svc's own may hide it.
+    fn report_owed(&mut self) {
+        let is_said = |failure: &Failure| matches!(failure.code, Code::NotResumed | Code::Terminated);
+        let resumes = |planned: &PlannedStep, target: &Target| match &planned.step {
+            Step::Resume { targets } => targets.contains(target),
+            _ => false,
+        };
+        let returns = |target: &&Target| {
+            self.ledger.owes(target) && self.plan.steps.iter().any(|planned| resumes(planned, target))
+        };
+        if self.report.failures.iter().any(is_said) {
+            return;
+        }
+        if let Some(target) = self.ledger.stopped.iter().find(returns) {
+            let failure = Failure::new(Code::NotResumed, format!("`{target}` was not started again"));
+            let hint = format!("svc start {}", self.plan.service);
+            self.report.failures.push(failure.hint(hint));
+        }
+    }
+
     fn finish(mut self, is_locked: bool) -> ServiceReport {
         self.report_trees();
+        self.report_owed();
         self.report.downtime_ms = self.ledger.downtime_ms();
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));

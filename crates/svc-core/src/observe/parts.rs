@@ -74,10 +74,8 @@ async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
     }
     let units = outside.systemd.units(&names).await?;
     let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    // A unit that vanished between the two questions is no reason to know nothing of all others.
-    let details = outside.systemd.details(&existing).await.unwrap_or_default();
-    let details: HashMap<UnitName, UnitDetails> =
-        details.into_iter().map(|d| (d.name.clone(), d)).collect();
+    let details = outside.systemd.details(&existing).await?;
+    let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
     let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
     Ok(known
         .map(|(asked, unit)| {

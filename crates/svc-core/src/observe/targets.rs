@@ -63,6 +63,8 @@ pub(super) struct Wish<'a> {
     pub(super) repository: &'a RepositoryName,
     pub(super) choice: &'a SnapshotChoice,
     pub(super) now: Timestamp,
+    /// svc's own directories.
+    pub(super) own: [&'a Path; 2],
 }
 
 /// Chooses the snapshot, asks what it holds, and looks at each target.
@@ -78,7 +80,14 @@ pub(super) async fn observe(
     let snapshot = choose(snapshots, wish.service, wish.repository, wish.choice, record, wish.now)?;
     let mut targets = Vec::new();
     for source in declared(wish.service) {
-        targets.push(target(source, wish.service, volumes, snapshot)?);
+        let target = target(source, wish.service, volumes, snapshot)?;
+        if let Some(own) = wish.own.iter().find(|own| own.starts_with(&target.live)) {
+            let message = format!("`{}` holds svc's own `{}`", target.live.display(), own.display());
+            return Err(
+                Failure::new(Code::Refused, message).hint("declare the directories beside it instead")
+            );
+        }
+        targets.push(target);
     }
     let paths: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let contents = outside.restic.contents(wish.repository, &snapshot.id, &paths).await;

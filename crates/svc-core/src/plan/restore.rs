@@ -139,16 +139,18 @@ fn add_steps(
         add_resume(plan, &seen.parts, targets, service);
     }
     let started = add_first_start(plan, seen, restore, wish);
+    let timeout = service.health.timeout.duration();
     let awaited: Vec<Target> = up.concat().into_iter().chain(started.concat()).collect();
     if !awaited.is_empty() {
-        let timeout = service.health.timeout.duration();
-        plan.push(
-            Step::AwaitHealth { targets: awaited, timeout },
-            "a restore is good when the service works",
-        );
+        let step = Step::AwaitHealth { targets: awaited, timeout };
+        plan.push(step, "a restore is good when the service works");
     }
     let stop = started.into_iter().rev().chain(down).collect();
+    let back = Step::AwaitHealth { targets: up.concat(), timeout };
     plan.add(Step::Revert { pairs, stop, start: up }, When::OnFailure, "the way back");
+    if !running.is_empty() {
+        plan.add(back, When::OnFailure, "it is back only when it works as before");
+    }
     for stage in stages.values() {
         plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
     }

@@ -20,9 +20,19 @@ async fn calls(goal: &Goal) -> Vec<(String, usize)> {
     numbered(&house.tap.calls())
 }
 
-fn numbered(calls: &[String]) -> Vec<(String, usize)> {
+async fn calls_in_all(goal: &Goal) -> usize {
+    let house = House::new();
+    let plan = house.plan(goal).await;
+    house.tap.clear();
+    house.run_plan(plan).await;
+    house.tap.calls().len()
+}
+
+/// The calls with their numbers; of the many equal looks at health only the first ones.
+pub(crate) fn numbered(calls: &[String]) -> Vec<(String, usize)> {
     let nth = |index: usize| calls.iter().take(index + 1).filter(|call| **call == calls[index]).count();
-    (0..calls.len()).map(|index| (calls[index].clone(), nth(index))).collect()
+    let all = (0..calls.len()).map(|index| (calls[index].clone(), nth(index)));
+    all.filter(|(_, nth)| *nth <= 5).collect()
 }
 
 fn check(house: &House, before: &BTreeSet<String>, outcome: &Outcome, story: &str) {
@@ -37,7 +47,13 @@ fn check(house: &House, before: &BTreeSet<String>, outcome: &Outcome, story: &st
         assert_saved(house, &outcome.plan.goal, &told);
     }
     assert_eq!(outcome.report.services.len(), outcome.plan.services.len(), "{told}");
-    assert!(outcome.report.services.iter().all(|service| !service.failures.is_empty() || service.code == Code::Ok));
+    assert!(
+        outcome
+            .report
+            .services
+            .iter()
+            .all(|service| !service.failures.is_empty() || service.code == Code::Ok)
+    );
 }
 
 /// Each repository of the goal holds a snapshot of each service with every declared source, restorable by its content.
@@ -89,7 +105,7 @@ async fn every_call_fails_for_ever(goal: &Goal) {
 }
 
 async fn cancelled_at_every_call(goal: &Goal) {
-    for at in 0..calls(goal).await.len() {
+    for at in 0..calls_in_all(goal).await {
         let house = House::new();
         let before = house.running();
         let plan = house.plan(goal).await;

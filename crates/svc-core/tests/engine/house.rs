@@ -9,7 +9,6 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use svc_core::cancel::Cancel;
-use svc_core::code::Code;
 use svc_core::config::{
     Backup, Compose, Config, Docker, Freeze, Health, Hooks, Monitoring, Paths, Period, Preseed, Quiesce,
     Repository, Restore, Service,
@@ -184,6 +183,12 @@ impl House {
         ServiceRecord::load(&self.scope.records_dir(), &service(name))
     }
 
+    /// Where the log of the next run will be.
+    pub(crate) fn next_log(&self) -> PathBuf {
+        let next = self.runs.load(Ordering::Relaxed) + 1;
+        self.scope.runs_dir().join(format!("r{next}")).join("log.jsonl")
+    }
+
     /// What cancels the next run.
     pub(crate) fn cancel(&self) -> Cancel {
         self.cancel.lock().unwrap().clone()
@@ -213,13 +218,24 @@ impl House {
         &self,
         plan: Plan,
         cancel: Cancel,
+        watch: impl FnMut(&Event, &Cancel),
+    ) -> Outcome {
+        self.run_clocked(plan, cancel, noon, watch).await
+    }
+
+    /// The same with another clock of the recorder.
+    pub(crate) async fn run_clocked(
+        &self,
+        plan: Plan,
+        cancel: Cancel,
+        clock: fn() -> Timestamp,
         mut watch: impl FnMut(&Event, &Cancel),
     ) -> Outcome {
         let run: RunId = format!("r{}", self.runs.fetch_add(1, Ordering::Relaxed) + 1).parse().unwrap();
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let path = log.path().to_path_buf();
         let (events, mut seen) = mpsc::unbounded_channel();
-        let (recorder, thread) = Recorder::start(run.clone(), log, noon, events);
+        let (recorder, thread) = Recorder::start(run.clone(), log, clock, events);
         let engine = Engine {
             config: Arc::new(self.config.clone()),
             scope: Arc::new(self.scope.clone()),
@@ -357,6 +373,7 @@ fn config(dir: &Path) -> Config {
         repositories: ["local", "remote"].map(|name| (repository(name), plain_repository())).into(),
         services: services.map(|service| (service.name.clone(), service)).into(),
         notifications: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -482,9 +499,4 @@ pub(crate) fn stop(names: &[&str]) -> Goal {
 
 pub(crate) fn restart(names: &[&str], recreate: bool) -> Goal {
     Goal::Restart { services: services(names), recreate }
-}
-
-/// Asserts that a code is the expected one.
-pub(crate) fn is_ok(outcome: &Outcome) -> bool {
-    outcome.report.code == Code::Ok
 }

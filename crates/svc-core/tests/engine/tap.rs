@@ -188,6 +188,14 @@ impl Systemd for Tapped<dyn Systemd> {
         let call = format!("systemd {verb} {unit}");
         self.tap.through(call, systemd_error, self.inner.run_job(verb, unit, deadline)).await
     }
+
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.tap.through(format!("systemd freeze {unit}"), systemd_error, self.inner.freeze(unit)).await
+    }
+
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.tap.through(format!("systemd thaw {unit}"), systemd_error, self.inner.thaw(unit)).await
+    }
 }
 
 #[async_trait]
