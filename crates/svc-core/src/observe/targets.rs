@@ -98,12 +98,12 @@ pub(super) async fn observe(
         let (directory, device) = &target.stage_in;
         free.insert(*device, room(directory)?);
     }
-    let targets = outermost(targets)?;
+    let targets = outermost(&targets)?;
     Ok(ObservedRestore { snapshot: snapshot.clone(), targets, free })
 }
 
 /// Leaves out what another target brings along: exchanged twice, its old data would be back.
-fn outermost(targets: Vec<ObservedTarget>) -> Result<Vec<ObservedTarget>, Failure> {
+fn outermost(targets: &[ObservedTarget]) -> Result<Vec<ObservedTarget>, Failure> {
     let mut kept: Vec<ObservedTarget> = Vec::new();
     for (index, target) in targets.iter().enumerate() {
         let mut others = targets.iter().enumerate().filter(|(other, _)| *other != index);

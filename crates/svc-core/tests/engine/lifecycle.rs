@@ -65,7 +65,7 @@ async fn the_order_holds_over_services_that_are_not_named() {
 #[tokio::test(start_paused = true)]
 async fn services_that_do_not_need_each_other_start_at_once() {
     let house = quiet_house().await;
-    let slow = || SystemdFault::Slow(Duration::from_secs(60));
+    let slow = || SystemdFault::Slow(Duration::from_mins(1));
     house.systemd.fault(JobVerb::Start, STACK, When::Always, slow());
     house.systemd.fault(JobVerb::Start, "docker-x.service", When::Always, slow());
     let began = Instant::now();
