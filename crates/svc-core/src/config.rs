@@ -28,6 +28,7 @@ mod tag;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
+use jsonc_parser::ast::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -55,6 +56,7 @@ use scalar::{description, name, number, path, text, word};
 #[serde(rename_all = "camelCase")]
 pub struct Config {
     /// Version of the format; 1 is the only one.
+    #[schemars(range(min = 1, max = 1))]
     pub schema_version: u32,
     /// This machine's identity in the repositories; the hostname unless set.
     pub host: String,
@@ -98,18 +100,21 @@ pub struct Timer {
 impl Config {
     fn decode(node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
         let mut f = Fields::open(node, d)?;
-        let schema_version = f.get("schemaVersion", d, number(1, 1)).unwrap_or(1);
+        let schema_version = f.get("schemaVersion", d, version).unwrap_or(VERSION);
         let host = f.get("host", d, host).unwrap_or_else(|| d.defaults.hostname.clone());
         let paths = f.get("paths", d, Paths::decode).unwrap_or_default();
         d.know(&paths);
         let docker = f.get("docker", d, Docker::decode).unwrap_or_default();
         let timers = f.list("timers", d, Timer::decode);
-        let repositories = match f.node("repositories") {
-            Some(_) => f.get("repositories", d, repositories).unwrap_or_default(),
-            None => conventional(&paths),
-        };
+        let repositories = repositories(&mut f, &paths, d);
         let services = f.get("services", d, services).unwrap_or_default();
         let notifications = f.list("notifications", d, Notification::decode);
+        if let Some(Value::Object(none)) = f.node("repositories")
+            && none.properties.is_empty()
+            && services.values().any(|service| service.backup.enable)
+        {
+            d.problem(none.range.start, "there is a service to back up, but no repository", None);
+        }
         f.finish(d);
         let warnings = Vec::new();
         Some(Self {
@@ -126,12 +131,30 @@ impl Config {
     }
 }
 
+/// The version of the format that this svc reads.
+const VERSION: u32 = 1;
+
+fn version(node: Node<'_>, d: &mut Decoder<'_>) -> Option<u32> {
+    let version = number(0, u64::from(u32::MAX))(node, d)?;
+    if version == VERSION {
+        return Some(version);
+    }
+    let message = format!("version {version} of the format is not known: this svc reads version {VERSION}");
+    d.refuse(node, message)
+}
+
 fn services(node: Node<'_>, d: &mut Decoder<'_>) -> Option<IndexMap<ServiceName, Service>> {
     entries(node, d, name_key, Service::decode)
 }
 
-fn repositories(node: Node<'_>, d: &mut Decoder<'_>) -> Option<IndexMap<RepositoryName, Repository>> {
-    entries(node, d, name_key, Repository::decode)
+fn repositories(
+    f: &mut Fields<'_>,
+    paths: &Paths,
+    d: &mut Decoder<'_>,
+) -> IndexMap<RepositoryName, Repository> {
+    let Some(node) = f.node("repositories") else { return conventional(paths) };
+    let decode = |name: &str, node, d: &mut Decoder<'_>| Some(Repository::decode(name, node, d));
+    entries(node, d, name_key, decode).unwrap_or_default()
 }
 
 /// The two repositories of a file that describes none.

@@ -3,6 +3,14 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
 
+mod engine;
+mod labels;
+mod reading;
+mod refusal;
+mod socket;
+
+pub use engine::Engine;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,6 +111,20 @@ pub enum ContainerState {
     Unknown,
 }
 
+impl ContainerState {
+    /// Whether it has processes, paused ones too, or is between two starts.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+
+    /// Whether it surely has no processes.
+    #[must_use]
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Created | Self::Exited | Self::Dead | Self::Removing)
+    }
+}
+
 /// What a container's health check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -131,7 +153,7 @@ pub struct ContainerDetails {
     pub started_at: Option<Timestamp>,
     /// How often its restart policy started it again.
     pub restarts: u32,
-    /// How long a stop may take before the engine kills it.
+    /// How long a stop may take before the engine kills it; 10 min for one that is never killed.
     pub stop_timeout: Duration,
     /// The image's digest.
     pub image_id: String,

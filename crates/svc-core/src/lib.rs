@@ -22,6 +22,7 @@ pub mod mounts;
 pub mod names;
 pub mod observe;
 pub mod outside;
+pub mod overview;
 pub mod plan;
 pub mod recorder;
 pub mod records;
@@ -30,7 +31,9 @@ pub mod report;
 pub mod restic;
 pub mod run_log;
 pub mod scope;
+pub mod status;
 pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod view;
+pub mod words;

@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Service};
+use crate::docker::ContainerState;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Parts, parts};
 use crate::outside::Outside;
 use crate::records::{Attempt, ServiceRecord};
 use crate::scope::Scope;
-use crate::status::{State, state};
+use crate::status::{StateWord, state};
 
 /// Every service at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,24 @@ pub struct ServiceOverview {
     pub backups: Vec<RepositoryOverview>,
 }
 
+/// What a service is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// In one word, as a value.
+    #[serde(flatten)]
+    pub word: StateWord,
+    /// The same as people read it: `partial (2/3)`.
+    pub text: String,
+    /// Which part makes it less than running, in the part's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Since when its unit is as it is; nothing: containers alone tell, and their list has no times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+}
+
 /// A service's backups in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -59,10 +78,58 @@ pub async fn overview(config: &Config, scope: &Scope, outside: &Outside, now: Ti
     let one = |(service, parts): (&Service, &Parts)| ServiceOverview {
         name: service.name.clone(),
         description: service.description.clone(),
-        state: state(service, parts),
+        state: State::of(service, parts),
         backups: backups(config, scope, service, now),
     };
     Overview { at: now, services: config.services.values().zip(&parts).map(one).collect() }
+}
+
+impl State {
+    fn of(service: &Service, parts: &Parts) -> Self {
+        let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
+        let word = match &parts.systemd {
+            Some(failure) => StateWord::Unknown { why: failure.message.clone() },
+            None => state(&parts.units, &parts.containers, docker, may_have_containers(service, parts)),
+        };
+        Self { text: word.to_string(), detail: detail(&word, parts), since: since(parts), word }
+    }
+}
+
+/// A service may have containers unless all of its units are known to be lasting ones of their own.
+fn may_have_containers(service: &Service, parts: &Parts) -> bool {
+    let compose_unit =
+        parts.units.iter().any(|(_, d)| d.as_ref().is_some_and(|details| details.remains_after_exit));
+    let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+    compose_unit
+        || volumes
+        || !parts.containers.is_empty()
+        || (parts.units.is_empty() && service.restore.stop_compose)
+}
+
+fn detail(word: &StateWord, parts: &Parts) -> Option<String> {
+    match word {
+        StateWord::Unknown { why } => Some(why.clone()),
+        StateWord::Running
+        | StateWord::DataOnly
+        | StateWord::Masked
+        | StateWord::ByHand
+        | StateWord::Stopped => None,
+        StateWord::Partial { .. }
+        | StateWord::Starting
+        | StateWord::Unhealthy
+        | StateWord::Paused
+        | StateWord::Failed => {
+            let off = |state| !matches!(state, ContainerState::Running);
+            let odd = parts.containers.iter().find(|c| off(c.state) || c.status_text.contains("health"));
+            odd.map(|container| format!("{}: {}", container.name, container.status_text))
+        }
+    }
+}
+
+fn since(parts: &Parts) -> Option<Timestamp> {
+    let lasting =
+        parts.units.iter().filter_map(|(_, details)| details.as_ref()).filter(|d| !d.remains_after_exit);
+    lasting.filter_map(|details| details.since).max()
 }
 
 fn backups(config: &Config, scope: &Scope, service: &Service, now: Timestamp) -> Vec<RepositoryOverview> {

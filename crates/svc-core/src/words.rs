@@ -129,3 +129,65 @@ fn named(
     }
     if names.is_empty() { Err(WordError::Nobody { why }) } else { Ok(names) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Defaults, parse};
+    use crate::scope::{Environment, Scope};
+
+    fn config() -> Config {
+        let text = r#"{
+            "repositories": {"local": {"repository": "/r", "passwordFile": "/p"},
+                             "remote": {"repository": "/s", "passwordFile": "/p"}},
+            "services": {
+                "notes": {"name": "notes", "backup": {"enable": true, "paths": ["/n"]}},
+                "music": {"name": "music", "backup": {"enable": true, "paths": ["/m"], "repositories": ["local"]}},
+                "idle": {"name": "idle", "backup": {"enable": false}}
+            }
+        }"#;
+        let defaults = Defaults::of(&Scope::system(&Environment::default()), "home");
+        parse(text.as_bytes(), &defaults).unwrap()
+    }
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    fn to_back_up(services: &[&str], repository: &str) -> Result<Vec<String>, WordError> {
+        let config = config();
+        let repositories = repositories(&config, repository)?;
+        let names = services_to_back_up(&config, &words(services), &repositories)?;
+        Ok(names.into_iter().map(String::from).collect())
+    }
+
+    #[test]
+    fn repositories_are_a_name_a_list_or_all() {
+        let config = config();
+        let names = |word| repositories(&config, word).map(|names| names.len());
+        assert_eq!(names("local"), Ok(1));
+        assert_eq!(names("local, remote,local"), Ok(2));
+        assert_eq!(names("all"), Ok(2));
+        assert!(matches!(names("locl"), Err(WordError::Unknown(_))));
+        assert!(matches!(repository(&config, "all"), Err(WordError::OneRepository { .. })));
+    }
+
+    #[test]
+    fn all_means_what_is_enabled_and_goes_there() {
+        assert_eq!(to_back_up(&["all"], "remote"), Ok(words(&["notes"])));
+        assert_eq!(to_back_up(&["all", "notes"], "local"), Ok(words(&["notes", "music"])));
+    }
+
+    #[test]
+    fn what_is_named_but_cannot_be_backed_up_there_is_a_usage_error() {
+        assert!(matches!(to_back_up(&["idle"], "local"), Err(WordError::Disabled { .. })));
+        assert!(matches!(to_back_up(&["music"], "remote"), Err(WordError::NotThere { .. })));
+        assert!(matches!(to_back_up(&["nots"], "local"), Err(WordError::Unknown(_))));
+    }
+
+    #[test]
+    fn lifecycle_verbs_take_every_service() {
+        assert_eq!(services(&config(), &words(&["all"])).unwrap().len(), 3);
+        assert_eq!(services_to_restore(&config(), &words(&["idle"])).unwrap().len(), 1);
+    }
+}

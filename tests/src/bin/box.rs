@@ -1,2 +1,287 @@
-//! Placeholder.
-fn main() {}
+//! `cargo box`: boxes by hand.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use svc_tests::{
+    Machine, homeserver, host, lease, link, machine, say, store::Store, svc, template::Template, tree,
+};
+
+/// Debian machines with real systemd, Docker and restic, for looking into by hand.
+///
+/// Without a name, `up` boots the homeserver: the machine `home` with its services and a fresh `svc`, linked to the
+/// machine `vault` with the remote repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo box", bin_name = "cargo box")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Boots a box, made now if there is none of that name; without a name, the homeserver.
+    Up(UpArgs),
+    /// Shuts a box down and keeps its disks; without a name, the homeserver. Also clears away what killed tests left.
+    Down(SomeArgs),
+    /// Puts a box's disks back to what they were when it was made, and boots it again if it was up.
+    Reset(OneArgs),
+    /// Kills a box at once, as a power cut does; `up` boots it from the same disks.
+    PowerCut(OneArgs),
+    /// Runs a command in a box, and ends with its exit code.
+    In(InArgs),
+    /// Opens a shell in a box.
+    Shell(OneArgs),
+    /// Lists all boxes.
+    Status,
+    /// Links two running boxes, or puts a cut link back.
+    Link(PairArgs),
+    /// Pulls the cable between two boxes.
+    Cut(PairArgs),
+    /// Ends a box and deletes its disks; without a name, the homeserver.
+    Delete(SomeArgs),
+    /// Removes the cache with all that was built; the next `up` builds it again.
+    Purge,
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// The box's name.
+    #[arg(long)]
+    name: Option<String>,
+    /// What a new box is made from.
+    #[arg(long, value_enum, default_value = "pristine", requires = "name")]
+    from: Origin,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Origin {
+    /// Debian with systemd and Docker.
+    Pristine,
+    /// The homeserver's machine with the services.
+    Home,
+    /// The homeserver's machine with the remote repository.
+    Vault,
+}
+
+#[derive(Debug, Args)]
+struct OneArgs {
+    /// The box's name.
+    #[arg(long, default_value = "home")]
+    name: String,
+}
+
+#[derive(Debug, Args)]
+struct SomeArgs {
+    /// The box's name.
+    #[arg(long)]
+    name: Option<String>,
+    /// All boxes but those of running tests, also those of others.
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+struct InArgs {
+    #[command(flatten)]
+    machine: OneArgs,
+    /// The command, run past any shell.
+    #[arg(trailing_var_arg = true, required = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct PairArgs {
+    /// One box.
+    #[arg(default_value = "home")]
+    first: String,
+    /// The other box.
+    #[arg(default_value = "vault")]
+    second: String,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode> {
+    // Who is not root yet may still be asked for a password.
+    if let Some(reason) = host::boxes_unavailable().filter(|_| host::is_root() || !cfg!(target_os = "linux"))
+    {
+        bail!(reason);
+    }
+    let wants_svc = match &verb {
+        Verb::Up(args) => args.name.is_none() || matches!(args.from, Origin::Home),
+        verb => matches!(verb, Verb::Reset(_)),
+    };
+    // Built before this becomes root's process, so that the files in the target directory stay the user's.
+    let svc = wants_svc.then(svc::binary).transpose()?;
+    host::become_root(svc.as_deref())?;
+    host::ensure_packages()?;
+    if matches!(verb, Verb::Purge) {
+        Store::purge()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    execute(verb, &Arc::new(Store::open()?))
+}
+
+fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
+    match verb {
+        Verb::Up(UpArgs { name: None, .. }) => up_homeserver(store)?,
+        Verb::Up(UpArgs { name: Some(name), from }) => up(&mut made(store, &name, from)?)?,
+        Verb::Down(args) => {
+            for name in named(store, args)? {
+                find(store, &name)?.down()?;
+            }
+            lease::clear_abandoned(store)?;
+        }
+        Verb::Reset(OneArgs { name }) => reset(store, &name)?,
+        Verb::PowerCut(OneArgs { name }) => find(store, &name)?.power_cut()?,
+        Verb::In(InArgs { machine: OneArgs { name }, command }) => {
+            return enter(&find(store, &name)?, &command);
+        }
+        Verb::Shell(OneArgs { name }) => return shell(&find(store, &name)?),
+        Verb::Status => status(store)?,
+        Verb::Link(PairArgs { first, second }) => join(&find(store, &first)?, &find(store, &second)?)?,
+        Verb::Cut(PairArgs { first, second }) => link::cut(&first, &second)?,
+        Verb::Delete(args) => {
+            for name in named(store, args)? {
+                machine::delete(store, &name)?;
+            }
+        }
+        Verb::Purge => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Links two boxes; a link that there is was cut, perhaps, and is put back.
+fn join(first: &Machine, second: &Machine) -> Result<()> {
+    link::restore(first.name(), second.name()).or_else(|_| link::link(first, second))
+}
+
+fn up_homeserver(store: &Arc<Store>) -> Result<()> {
+    let mut vault = made(store, "vault", Origin::Vault)?;
+    let mut home = made(store, "home", Origin::Home)?;
+    up(&mut vault)?;
+    up(&mut home)?;
+    join(&home, &vault)?;
+    say("`cargo box shell` looks into `home`; `cargo box down` switches both off");
+    Ok(())
+}
+
+fn up(machine: &mut Machine) -> Result<()> {
+    if machine.is_up() {
+        say(&format!("`{}` is up already", machine.name()));
+        return Ok(());
+    }
+    let started = Instant::now();
+    if machine.origin() == Some("home") {
+        svc::install(machine.disks())?;
+    }
+    machine.up()?;
+    let failed = machine.failed_units()?;
+    let state =
+        if failed.is_empty() { "running".to_owned() } else { format!("degraded: {}", failed.join(" ")) };
+    say(&format!("`{}` is {state} ({:.1} s)", machine.name(), started.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+/// Finds a box, or makes it.
+fn made(store: &Arc<Store>, name: &str, origin: Origin) -> Result<Machine> {
+    if let Some(machine) = Machine::open(store, name)? {
+        return Ok(machine);
+    }
+    if machine::is_of_tests(name) {
+        bail!("names that begin with `slot` or `build-` are those of the tests' boxes");
+    }
+    Machine::create(store, name, &template(store, origin)?)
+}
+
+fn template(store: &Arc<Store>, origin: Origin) -> Result<Template> {
+    match origin {
+        Origin::Pristine => tree::pristine(store),
+        Origin::Home => Ok(homeserver::templates(store)?.home),
+        Origin::Vault => Ok(homeserver::templates(store)?.vault),
+    }
+}
+
+fn find(store: &Arc<Store>, name: &str) -> Result<Machine> {
+    Machine::open(store, name)?.with_context(|| format!("there is no box `{name}`; `cargo box up` makes one"))
+}
+
+/// The boxes that are meant, those of them that are there.
+fn named(store: &Store, args: SomeArgs) -> Result<Vec<String>> {
+    if let Some(name) = args.name {
+        return Ok(vec![name]);
+    }
+    let is_meant = |name: &String| {
+        if args.all { !machine::is_of_tests(name) } else { name == "home" || name == "vault" }
+    };
+    Ok(machine::names(store)?.into_iter().filter(is_meant).collect())
+}
+
+fn reset(store: &Arc<Store>, name: &str) -> Result<()> {
+    let old = find(store, name)?;
+    let was_up = old.is_up();
+    let origin = match old.origin() {
+        Some("home") => Origin::Home,
+        Some("vault") => Origin::Vault,
+        _ => Origin::Pristine,
+    };
+    drop(old);
+    let peers = link::peers(name)?;
+    let mut fresh = Machine::create(store, name, &template(store, origin)?)?;
+    if was_up {
+        up(&mut fresh)?;
+        for (peer, _) in peers {
+            link::link(&fresh, &find(store, &peer)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn enter(machine: &Machine, command: &[OsString]) -> Result<ExitCode> {
+    let code = machine.program(command)?.attach()?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// On a terminal the shell gets one of the box's own, so that job control works.
+fn shell(machine: &Machine) -> Result<ExitCode> {
+    let terminal = ["script", "-qec", "bash -l", "/dev/null"].map(OsString::from);
+    let plain = ["bash", "-l"].map(OsString::from);
+    if io::stdin().is_terminal() { enter(machine, &terminal) } else { enter(machine, &plain) }
+}
+
+fn status(store: &Arc<Store>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:<24}{:<12}{:<10}LINKS", "NAME", "STATE", "LEADER")?;
+    for name in machine::names(store)? {
+        let machine = find(store, &name)?;
+        let (state, leader) = if machine.is_up() {
+            let state = machine.run("systemctl is-system-running")?.stdout.trim().to_owned();
+            (state, machine.leader()?.to_string())
+        } else {
+            ("down".to_owned(), "-".to_owned())
+        };
+        writeln!(out, "{name:<24}{state:<12}{leader:<10}{}", links(&name)?)?;
+    }
+    Ok(())
+}
+
+fn links(name: &str) -> Result<String> {
+    let shown = |(peer, is_cut)| if is_cut { format!("{peer} (cut)") } else { peer };
+    Ok(link::peers(name)?.into_iter().map(shown).collect::<Vec<_>>().join(" "))
+}

@@ -43,6 +43,7 @@ pub struct Backup {
     /// Fewer files than this is a failed backup.
     pub min_files: u64,
     /// A snapshot that lost more than this of its files or bytes is a failed backup. Percent.
+    #[schemars(range(max = 100))]
     pub max_shrink_percent: u8,
 }
 

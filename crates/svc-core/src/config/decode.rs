@@ -15,6 +15,9 @@ use super::suggest::closest;
 use super::{Defaults, Paths};
 use crate::names::{NameError, shown};
 
+/// Up to here comparing each with each is faster than any table.
+pub(super) const SHORT: usize = 24;
+
 /// A value with its place.
 pub(super) type Node<'t> = &'t Value<'t>;
 
@@ -136,7 +139,7 @@ impl<'t> Fields<'t> {
     /// The fields of a value that should be an object.
     pub(super) fn open(node: Node<'t>, d: &mut Decoder<'_>) -> Option<Self> {
         match node {
-            Value::Object(object) => Some(Self { object, asked: Vec::with_capacity(16) }),
+            Value::Object(object) => Some(Self { object, asked: Vec::with_capacity(24) }),
             _ => d.wrong_type(node, "an object"),
         }
     }
@@ -205,6 +208,13 @@ impl<'t> Fields<'t> {
         mut decode: impl FnMut(Node<'t>, &mut Decoder<'_>) -> Option<T>,
     ) -> Vec<Spotted<T>> {
         let mut elements = self.list(key, d, |node, d| spotted(node, d, |node, d| decode(node, d)));
+        // Most lists are short: no set for those.
+        let again = |(at, element): (usize, &Spotted<T>)| {
+            elements.iter().take(at).any(|earlier| earlier.value == element.value)
+        };
+        if elements.len() <= SHORT && !elements.iter().enumerate().any(again) {
+            return elements;
+        }
         let mut seen = HashSet::with_capacity(elements.len());
         elements.retain(|element| {
             let new = seen.insert(element.value.clone());
@@ -217,12 +227,15 @@ impl<'t> Fields<'t> {
     }
 
     /// Notes every key that was not asked for.
-    pub(super) fn finish(self, d: &mut Decoder<'_>) {
+    pub(super) fn finish(mut self, d: &mut Decoder<'_>) {
         for property in &self.object.properties {
             let key = property.name.as_str();
             if self.asked.contains(&key) {
                 continue;
             }
+            // Some are asked for twice.
+            let mut seen = HashSet::new();
+            self.asked.retain(|key| seen.insert(*key));
             let hint = (!d.problems.is_full()).then(|| match closest(key, self.asked.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("known here: {}", self.asked.join(", ")),

@@ -1,12 +1,14 @@
 //! From a byte offset to what people look for: line, column, and path in the document.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 
 use super::Problem;
+use super::decode::SHORT;
 use crate::names::shown;
 
 /// More problems than this are not kept: a hostile file has millions, a person reads ten.
@@ -139,19 +141,20 @@ fn push_key(path: &mut String, key: &str) {
 }
 
 /// The properties of an object that repeat an earlier key, each with the offset of the first.
-pub(super) fn repeated<'o, 't>(
-    properties: &'o [ObjectProp<'t>],
-) -> impl Iterator<Item = (&'o ObjectProp<'t>, usize)> {
-    let mut sorted: Vec<&ObjectProp<'_>> = properties.iter().collect();
-    sorted.sort_by_key(|property| property.name.as_str());
-    let mut first: Option<&ObjectProp<'_>> = None;
-    sorted.into_iter().filter_map(move |property| match first {
-        Some(earlier) if earlier.name.as_str() == property.name.as_str() => {
-            Some((property, earlier.range.start))
-        }
-        _ => {
-            first = Some(property);
+pub(super) fn repeated<'o, 't>(properties: &'o [ObjectProp<'t>]) -> Vec<(&'o ObjectProp<'t>, usize)> {
+    let again = |(at, property): (usize, &ObjectProp<'_>)| {
+        properties.iter().take(at).any(|earlier| earlier.name.as_str() == property.name.as_str())
+    };
+    if properties.len() <= SHORT && !properties.iter().enumerate().any(again) {
+        return Vec::new();
+    }
+    let mut first: HashMap<&str, usize> = HashMap::with_capacity(properties.len());
+    let later = |property: &'o ObjectProp<'t>| match first.entry(property.name.as_str()) {
+        Entry::Occupied(first) => Some((property, *first.get())),
+        Entry::Vacant(place) => {
+            place.insert(property.range.start);
             None
         }
-    })
+    };
+    properties.iter().filter_map(later).collect()
 }

@@ -49,7 +49,8 @@ pub(super) fn check(config: &Config, d: &mut Decoder<'_>) {
         }
     }
     for name in &references.repositories {
-        if !config.repositories.contains_key(&name.value) {
+        // Where there is none at all, that is the problem, not each name.
+        if !config.repositories.is_empty() && !config.repositories.contains_key(&name.value) {
             let known = config.repositories.keys().map(RepositoryName::as_str);
             unknown("repository", name.value.as_str(), name.offset, known, d);
         }
@@ -140,7 +141,9 @@ fn note_cycle(cycle: &[(&str, usize)], d: &mut Decoder<'_>) {
 fn warn_of_shared_tags(config: &Config, references: &References, d: &mut Decoder<'_>) {
     let mut users: HashMap<&str, Vec<&ServiceName>> = HashMap::new();
     for service in config.services.values() {
-        let tags: HashSet<&String> = service.backup.tags.iter().chain(&service.restore.tag).collect();
+        let mut tags: Vec<&String> = service.backup.tags.iter().chain(&service.restore.tag).collect();
+        tags.sort_unstable();
+        tags.dedup();
         for tag in tags {
             users.entry(tag).or_default().push(&service.name);
         }

@@ -30,10 +30,13 @@ pub struct Repository {
     /// restic's `-o` options.
     pub options: IndexMap<String, String>,
     /// KiB/s up.
+    #[schemars(range(min = 1))]
     pub limit_upload: Option<u32>,
     /// KiB/s down.
+    #[schemars(range(min = 1))]
     pub limit_download: Option<u32>,
     /// In how many checks every byte is read.
+    #[schemars(range(min = 1, max = MOST_SUBSETS))]
     pub check_subsets: u32,
     /// When a service's last good snapshot is too old.
     pub max_age: Period,
@@ -78,10 +81,13 @@ impl Repository {
     }
 
     /// Reads the repository with this key.
-    pub(super) fn decode(name: &str, node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
+    pub(super) fn decode(name: &str, node: Node<'_>, d: &mut Decoder<'_>) -> Self {
         let before = d.problems.len();
         let default = Self::by_convention(name, &d.secrets_root);
-        let mut f = Fields::open(node, d)?;
+        let Some(mut f) = Fields::open(node, d) else {
+            // Its name exists all the same for those who refer to it.
+            return default;
+        };
         let mut repository = Self {
             location: location(&mut f, d),
             password: f.get("passwordFile", d, path).map(Password::PasswordFile),
@@ -103,7 +109,7 @@ impl Repository {
             }
         }
         f.finish(d);
-        Some(repository)
+        repository
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a service is restored.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -102,7 +104,8 @@ fn sources(f: &mut Fields<'_>, backup: &Backup, d: &mut Decoder<'_>) -> (Vec<Vol
     (values(volumes), values(paths))
 }
 
-fn warn_of_strangers<T: PartialEq>(restored: &[Spotted<T>], backed_up: &[T], d: &mut Decoder<'_>) {
+fn warn_of_strangers<T: Eq + Hash>(restored: &[Spotted<T>], backed_up: &[T], d: &mut Decoder<'_>) {
+    let backed_up: HashSet<&T> = backed_up.iter().collect();
     for source in restored.iter().filter(|source| !backed_up.contains(&source.value)) {
         d.warning(source.offset, "this is to be restored, but it is not backed up", None);
     }

@@ -18,7 +18,7 @@ pub struct Service {
     pub name: ServiceName,
     /// One line about it.
     pub description: Option<String>,
-    /// Its units in the order in which they start; services or targets. Empty: found by rule (design §2).
+    /// Its units in the order in which they start; services or targets. Empty: its compose unit and containers, as found.
     pub units: Vec<UnitName>,
     /// Its compose project.
     pub compose: Compose,
@@ -65,7 +65,10 @@ impl Service {
 
     /// Reads the service with this key. A wrong key is the caller's to tell; the content is read all the same.
     pub(super) fn decode(key: &str, node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut f = Fields::open(node, d)?;
+        let Some(mut f) = Fields::open(node, d) else {
+            // Its name exists all the same for those who refer to it.
+            return Self::bare(key);
+        };
         f.get("name", d, |node, d| inner_name(key, node, d));
         let description = f.get("description", d, description);
         let after = f.set("after", d, name::<ServiceName>);
@@ -79,16 +82,25 @@ impl Service {
         let restore = f.get("restore", d, |node, d| Restore::decode(key, &backup, node, d));
         let restore = restore.unwrap_or_else(|| Restore::of(&backup));
         f.finish(d);
+        let compose = compose.unwrap_or_else(|| Compose::of(key));
+        let after = values(after);
+        let name = key.parse().ok()?;
+        Some(Self { name, description, units, compose, after, monitoring, health, backup, restore })
+    }
+
+    /// The service of which nothing is said.
+    fn bare(key: &str) -> Option<Self> {
+        let backup = Backup::disabled(key);
         Some(Self {
             name: key.parse().ok()?,
-            description,
-            units,
-            compose: compose.unwrap_or_else(|| Compose::of(key)),
-            after: values(after),
-            monitoring,
-            health,
+            description: None,
+            units: Vec::new(),
+            compose: Compose::of(key),
+            after: Vec::new(),
+            monitoring: Monitoring::default(),
+            health: Health::unsaid(),
+            restore: Restore::of(&backup),
             backup,
-            restore,
         })
     }
 }
@@ -130,14 +142,20 @@ impl Compose {
     }
 }
 
-/// Compose's own rule for project names; a service's name may also have dots in it.
+/// Compose's rule for project names, and dots: the default is the service's name, which may have some.
 fn project<'t>(node: Node<'t>, d: &mut Decoder<'_>) -> Option<&'t str> {
     let project = text(node, d)?;
     let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    if project.starts_with(first) && project.chars().all(|c| first(c) || c == '_' || c == '-') {
+    if project.len() <= 255
+        && project.starts_with(first)
+        && project.chars().all(|c| first(c) || matches!(c, '.' | '_' | '-'))
+    {
         return Some(project);
     }
-    d.refuse(node, "a compose project has a-z 0-9 _ - in its name and begins with a letter or digit")
+    d.refuse(
+        node,
+        "a compose project has a-z 0-9 . _ - in its name (255 at most) and begins with a letter or digit",
+    )
 }
 
 impl Monitoring {

@@ -9,11 +9,17 @@ pub(super) fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
         return None;
     }
     let name = plain(name);
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let longer = |candidate: &&&str| name.len() >= 4 && plain(candidate).starts_with(&name);
+    nearest(&name, &candidates).or_else(|| candidates.iter().find(longer).copied())
+}
+
+fn nearest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let limit = (name.len() / 3).clamp(1, 3);
     candidates
-        .into_iter()
+        .iter()
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= limit + 2)
-        .map(|candidate| (strsim::damerau_levenshtein(&name, &plain(candidate)), candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(name, &plain(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -43,6 +49,7 @@ mod tests {
             ("MAXAGE", "maxAge"),
             ("repositorys", "repositories"),
             ("path", "paths"),
+            ("repos", "repositories"),
         ] {
             assert_eq!(closest(typed, known), Some(meant), "{typed}");
         }

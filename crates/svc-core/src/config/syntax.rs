@@ -1,7 +1,8 @@
 //! From bytes to a tree that knows where each value stands. Strict JSON, nothing more.
 
 use jsonc_parser::ast::Value;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::errors::ParseErrorKind;
+use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
 use serde::de::IgnoredAny;
 
 use super::position::{Draft, Drafts, repeated};
@@ -44,8 +45,7 @@ pub(super) fn tree(text: &str) -> Result<Value<'_>, Draft> {
     };
     match parse_to_ast(text, &CollectOptions::default(), &options) {
         Ok(result) => result.value.ok_or_else(|| draft(0, "the file is empty")),
-        // Lone surrogates are what is left.
-        Err(error) => Err(draft(error.range().start, &lower(&error.kind().to_string()))),
+        Err(error) => Err(draft(error.range().start, jsonc_message(error.kind()))),
     }
 }
 
@@ -64,6 +64,16 @@ pub(super) fn note_repeated_keys(root: &Value<'_>, problems: &mut Drafts) {
             Value::Array(array) => waiting.extend(&array.elements),
             Value::StringLit(_) | Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
         }
+    }
+}
+
+/// Lone surrogates are all that serde lets pass when it only looks.
+fn jsonc_message(kind: &ParseErrorKind) -> &'static str {
+    match kind {
+        ParseErrorKind::String(ParseStringErrorKind::InvalidUnicodeEscapeSequence(_)) => {
+            "this escape is half a character: a lone surrogate"
+        }
+        _ => "this is not JSON",
     }
 }
 
@@ -98,7 +108,25 @@ fn not_json(text: &str, error: &serde_json::Error) -> Draft {
         0 | 1 => 0,
         line => text.match_indices('\n').nth(line - 2).map_or(0, |(offset, _)| offset + 1),
     };
-    draft(line_start + error.column().saturating_sub(1), &without_place(error))
+    let message = without_place(error);
+    // The last byte read is the culprit, but for control characters, which are only peeked at.
+    let culprit =
+        error.column() - usize::from(!message.starts_with("control character") && error.column() > 0);
+    let offset = text.floor_char_boundary(line_start + culprit);
+    Draft { hint: slip(text, offset).map(str::to_owned), ..draft(offset, &message) }
+}
+
+/// What people write who take JSON for JavaScript, YAML or Nix.
+fn slip(text: &str, offset: usize) -> Option<&'static str> {
+    let (before, rest) = text.split_at_checked(offset)?;
+    match rest.chars().next()? {
+        '}' | ']' if before.trim_end().ends_with(',') => Some("leave out the comma before it"),
+        '/' | '#' => Some("JSON has no comments"),
+        '\'' => Some("JSON has only double quotes"),
+        '\n' | '\t' | '\r' => Some("write a line break as `\\n` and a tab as `\\t`"),
+        c if c.is_alphabetic() || c == '_' => Some("put it in double quotes"),
+        _ => None,
+    }
 }
 
 /// `serde_json`'s message without " at line 1 column 2": we count columns in characters, and at the end.
@@ -106,11 +134,6 @@ fn without_place(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
     text.strip_suffix(&place).unwrap_or(&text).to_owned()
-}
-
-fn lower(message: &str) -> String {
-    let mut chars = message.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn draft(offset: usize, message: &str) -> Draft {

@@ -146,6 +146,13 @@ impl FakeContainer {
         self
     }
 
+    /// The same, between two starts after it ended with this code.
+    #[must_use]
+    pub fn restarting(mut self, code: i64) -> Self {
+        self.exit(code);
+        self.in_state(ContainerState::Restarting)
+    }
+
     /// The same in this state.
     #[must_use]
     pub fn in_state(mut self, state: ContainerState) -> Self {
@@ -250,7 +257,9 @@ impl FakeContainer {
         }
     }
 
-    pub(super) fn container(&self) -> Container {
+    /// The container as the engine lists it.
+    #[must_use]
+    pub fn container(&self) -> Container {
         Container {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -264,7 +273,9 @@ impl FakeContainer {
         }
     }
 
-    pub(super) fn details(&self) -> ContainerDetails {
+    /// What an inspection of it says.
+    #[must_use]
+    pub fn details(&self) -> ContainerDetails {
         ContainerDetails {
             id: self.id.clone(),
             state: self.state,

@@ -103,3 +103,22 @@ async fn an_alias_leads_to_its_unit_and_an_unknown_name_to_none() {
     systemd.set_reachable(false);
     assert!(matches!(systemd.units(&asked).await, Err(SystemdError::Unreachable { .. })));
 }
+
+#[tokio::test]
+async fn a_frozen_unit_must_be_thawed_before_it_can_be_stopped() {
+    let systemd = FakeSystemd::new()
+        .with(FakeUnit::new("a.service").active())
+        .with(FakeUnit::new("hard.service").active().unfreezable())
+        .with(FakeUnit::new("off.service"));
+    let unit = unit_name("a.service");
+    systemd.freeze(&unit).await.unwrap();
+    let listed = systemd.units(std::slice::from_ref(&unit)).await.unwrap();
+    assert!(systemd.details(&listed).await.unwrap()[0].frozen);
+    let error = job(&systemd, JobVerb::Stop, "a.service").await.unwrap_err();
+    assert_eq!(error.to_string(), "the job to stop `a.service` ended as `frozen`");
+    systemd.thaw(&unit).await.unwrap();
+    job(&systemd, JobVerb::Stop, "a.service").await.unwrap();
+    for refused in ["hard.service", "off.service", "none.service"] {
+        assert!(systemd.freeze(&unit_name(refused)).await.is_err(), "{refused}");
+    }
+}

@@ -84,6 +84,13 @@ impl FakeUnit {
         }
     }
 
+    /// The same, its processes frozen.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
     /// The same, running.
     #[must_use]
     pub fn active(mut self) -> Self {
@@ -102,6 +109,13 @@ impl FakeUnit {
     #[must_use]
     pub fn failed(mut self, result: &str) -> Self {
         self.fail(result);
+        self
+    }
+
+    /// The same with another finer state: `auto-restart` …
+    #[must_use]
+    pub fn sub_state(mut self, sub: &str) -> Self {
+        sub.clone_into(&mut self.sub);
         self
     }
 
@@ -234,7 +248,9 @@ impl FakeUnit {
         }
     }
 
-    pub(super) fn unit(&self) -> Unit {
+    /// The unit as the manager lists it.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
         Unit {
             name: self.name.clone(),
             description: format!("fake {}", self.name),
@@ -245,7 +261,9 @@ impl FakeUnit {
         }
     }
 
-    pub(super) fn details(&self) -> UnitDetails {
+    /// What its properties tell.
+    #[must_use]
+    pub fn details(&self) -> UnitDetails {
         let masked = self.load == LoadState::Masked;
         UnitDetails {
             name: self.name.clone(),

@@ -1,0 +1,165 @@
+//! The real engine, over its Unix socket.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::Docker as Client;
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptionsBuilder, ListVolumesOptions, StartContainerOptions,
+    StopContainerOptions,
+};
+use tokio::time::timeout;
+
+use super::{
+    Container, ContainerDetails, ContainerState, Docker, DockerError, Volume, reading, refusal, socket,
+};
+
+/// The API version spoken first: Docker 25 to 29 know it, and Podman takes any. What an older or newer engine says
+/// when it refuses names the version it wants, so that nobody is asked beforehand.
+const API_MINOR: usize = 44;
+/// How long a question may take.
+const QUERY: Duration = Duration::from_secs(10);
+/// How long a start, a pause or its end may take.
+const START: Duration = Duration::from_mins(1);
+/// How long a stop may take beyond the container's own timeout: the engine needs a moment after it has killed.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+
+/// The Docker or Podman engine at a Unix socket. Each request has a connection of its own.
+pub struct Engine {
+    socket: Arc<Path>,
+    api_minor: AtomicUsize,
+    query: Duration,
+}
+
+impl Engine {
+    /// The engine at this socket; does not connect yet.
+    #[must_use]
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self { socket: socket.into().into(), api_minor: AtomicUsize::new(API_MINOR), query: QUERY }
+    }
+
+    /// Makes a request and waits for its answer, but not for ever.
+    async fn ask<T, Answer: Future<Output = Result<T, Error>>>(
+        &self,
+        action: &str,
+        container: Option<&str>,
+        limit: Duration,
+        request: impl Fn(Client) -> Answer,
+    ) -> Result<T, DockerError> {
+        if container.is_some_and(|name| !is_operand(name)) {
+            return Err(refusal::no_container(container.unwrap_or_default()));
+        }
+        let attempt = || async { request(self.client(limit)?).await };
+        let answer = timeout(limit, async {
+            let answer = attempt().await;
+            let Some(minor) = answer.as_ref().err().and_then(refusal::wanted_version) else { return answer };
+            self.api_minor.store(minor, Ordering::Relaxed);
+            attempt().await
+        });
+        let late = |_| DockerError::Deadline { action: action.to_owned(), seconds: limit.as_secs() };
+        answer.await.map_err(late)?.map_err(|error| refusal::read(&self.socket, action, container, error))
+    }
+
+    fn client(&self, limit: Duration) -> Result<Client, Error> {
+        socket::client(&self.socket, self.api_minor.load(Ordering::Relaxed), limit)
+    }
+
+    /// Makes a request that the engine refuses with a conflict where there is nothing to do; `wanted` is the state in
+    /// which that is so.
+    async fn change<Answer: Future<Output = Result<(), Error>>>(
+        &self,
+        action: &str,
+        container: &str,
+        wanted: fn(ContainerState) -> bool,
+        request: impl Fn(Client) -> Answer,
+    ) -> Result<(), DockerError> {
+        let refused = match self.ask(action, Some(container), START, request).await {
+            Err(error @ DockerError::Refused { .. }) => error,
+            other => return other,
+        };
+        let details = self.inspect(container).await?;
+        if wanted(details.state) { Ok(()) } else { Err(refused) }
+    }
+}
+
+/// Whether this can be the name or id of a container; anything else would change the request's path.
+fn is_operand(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'))
+}
+
+#[async_trait]
+impl Docker for Engine {
+    async fn containers(&self) -> Result<Vec<Container>, DockerError> {
+        let request = |client: Client| async move {
+            let options = ListContainersOptionsBuilder::default().all(true).build();
+            client.list_containers(Some(options)).await
+        };
+        let listed = self.ask("list containers", None, self.query, request).await?;
+        Ok(listed.into_iter().filter_map(reading::container).collect())
+    }
+
+    async fn volumes(&self) -> Result<Vec<Volume>, DockerError> {
+        let request = |client: Client| async move { client.list_volumes(None::<ListVolumesOptions>).await };
+        let listed = self.ask("list volumes", None, self.query, request).await?;
+        Ok(listed.volumes.unwrap_or_default().into_iter().filter_map(reading::volume).collect())
+    }
+
+    async fn inspect(&self, container: &str) -> Result<ContainerDetails, DockerError> {
+        let action = format!("inspect `{container}`");
+        let request = |client: Client| async move {
+            client.inspect_container(container, None::<InspectContainerOptions>).await
+        };
+        let seen = self.ask(&action, Some(container), self.query, request).await?;
+        Ok(reading::details(container, seen))
+    }
+
+    async fn stop(&self, container: &str) -> Result<(), DockerError> {
+        let before = self.inspect(container).await?;
+        if before.state.is_down() {
+            return Ok(());
+        }
+        let (action, id) = (format!("stop `{container}`"), before.id.as_str());
+        let limit = before.stop_timeout.saturating_add(STOP_MARGIN);
+        // No `t`: the engine then takes the container's own timeout, as `docker stop` does.
+        let request =
+            |client: Client| async move { client.stop_container(id, None::<StopContainerOptions>).await };
+        let stopped = match self.ask(&action, Some(id), limit, request).await {
+            Ok(()) => self.inspect(id).await.map(|after| after.state.is_down()),
+            Err(error) => Err(error),
+        };
+        match stopped {
+            Ok(false) => Err(DockerError::Refused { action, reason: "it still runs".to_owned() }),
+            // Made with `--rm`: gone as soon as it has ended.
+            Ok(true) | Err(DockerError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn start(&self, container: &str) -> Result<(), DockerError> {
+        let action = format!("start `{container}`");
+        let request = |client: Client| async move {
+            client.start_container(container, None::<StartContainerOptions>).await
+        };
+        self.ask(&action, Some(container), START, request).await
+    }
+
+    async fn pause(&self, container: &str) -> Result<(), DockerError> {
+        let is_paused = |state| state == ContainerState::Paused;
+        let request = |client: Client| async move { client.pause_container(container).await };
+        self.change(&format!("pause `{container}`"), container, is_paused, request).await
+    }
+
+    async fn unpause(&self, container: &str) -> Result<(), DockerError> {
+        let goes_on = |state| state != ContainerState::Paused;
+        let request = |client: Client| async move { client.unpause_container(container).await };
+        self.change(&format!("unpause `{container}`"), container, goes_on, request).await
+    }
+}

@@ -1,0 +1,10 @@
+# Runs in a mount namespace of its own. The host's cgroup tree may be the old hybrid one, and systemd in the
+# box wants the unified one; a group made at its top holds all of the box and dies with it.
+set -eu
+group=/sys/fs/cgroup/$1
+shift
+umount -R /sys/fs/cgroup 2>/dev/null || true
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir -p "$group"
+echo 0 > "$group/cgroup.procs"
+exec systemd-nspawn "$@"

@@ -1,0 +1,110 @@
+//! The homeserver of `fixtures/homeserver`: a machine `home` with its services, linked to a machine `vault` with the
+//! remote repository.
+
+pub mod music;
+
+mod build;
+mod music_writer;
+mod scene;
+
+use anyhow::Result;
+
+pub use build::{Templates, templates};
+
+use crate::{
+    Machine,
+    lease::{self, Slot},
+    link,
+    metadata::Tree,
+    svc,
+};
+
+/// The seed of all generated data.
+pub const SEED: u64 = 7;
+
+/// A running homeserver of one's own; it is gone when it is dropped, be it by a panic.
+///
+/// On `home`: `paperless`, `caddy`, `watchtower` (compose), `notes` (a unit) and `music` (files) run, `archive` is
+/// stopped; `/etc/svc/services.json` is in today's format, `services.new.json` beside it has the new fields. The
+/// repository `local` is on `/mnt/backup`, `remote` on `vault`; both are made and empty.
+#[derive(Debug)]
+pub struct Homeserver {
+    /// The machine with the services and with `svc`.
+    pub home: Machine,
+    /// The machine with the remote repository, in `/srv/restic`.
+    pub vault: Machine,
+    // The last field: it is dropped after the machines.
+    slot: Slot,
+}
+
+impl Homeserver {
+    /// What an end-to-end test does first; `None`: there is nothing more to do, see [`lease::test_can_go_on`].
+    pub fn for_test() -> Result<Option<Self>> {
+        if lease::test_can_go_on()? { Self::lease().map(Some) } else { Ok(None) }
+    }
+
+    /// Takes a place in the pool, and boots a clone of both machines until all services are healthy.
+    pub fn lease() -> Result<Self> {
+        let slot = Slot::take()?;
+        let templates = templates(slot.store())?;
+        let mut server = Self {
+            home: slot.machine("home", &templates.home)?,
+            vault: slot.machine("vault", &templates.vault)?,
+            slot,
+        };
+        svc::install(server.home.disks())?;
+        server.vault.start()?;
+        server.home.start()?;
+        link::link(&server.home, &server.vault)?;
+        server.vault.wait_until_ready()?;
+        server.home.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Pulls the cable between `home` and `vault`.
+    pub fn cut_link(&self) -> Result<()> {
+        link::cut(self.home.name(), self.vault.name())
+    }
+
+    /// Puts the cable back.
+    pub fn restore_link(&self) -> Result<()> {
+        link::restore(self.home.name(), self.vault.name())
+    }
+
+    /// The pool's place, to take more boxes on.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Reads `/data/music` as it is now; to be compared with [`music::expected`] of [`SEED`].
+    pub fn music(&self) -> Result<Tree> {
+        Tree::read(&self.home.host_path("/data/music")?)
+    }
+
+    /// All rows of paperless's database, and its counter in Redis: what its users have. An error when it is not up.
+    pub fn documents(&self) -> Result<String> {
+        self.home.check(
+            "docker exec paperless-db-1 psql -h 127.0.0.1 -U paperless -Atc \
+             'select id, title, checksum from documents order by id' &&
+             docker exec paperless-broker-1 redis-cli get documents",
+        )
+    }
+
+    /// Asks the database's own checker whether tables and indices are sound; an error says what is not.
+    pub fn check_documents(&self) -> Result<()> {
+        self.home.check(
+            "docker exec paperless-db-1 sh -c \
+             'psql -q -h 127.0.0.1 -U paperless -c \"create extension if not exists amcheck\" &&
+              pg_amcheck -h 127.0.0.1 -U paperless --heapallindexed paperless'",
+        )?;
+        Ok(())
+    }
+
+    /// All notes, after their database's own check of its file. Works whether the service runs or not.
+    pub fn notes(&self) -> Result<String> {
+        self.home.check(
+            "sqlite3 -readonly /var/lib/private/notes/notes.db 'pragma integrity_check; select id, text from notes order by id'",
+        )
+    }
+}

@@ -1,0 +1,60 @@
+//! What end-to-end tests do to a homeserver and ask of it, again and again.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Homeserver;
+use crate::enter::Output;
+
+/// A `restic` in front of the real one: before a backup it runs the lines of `/run/fault`.
+const FAULTY_RESTIC: &str = r#"#!/bin/sh
+for word in "$@"; do
+    if [ "$word" = backup ] && [ -e /run/fault ]; then . /run/fault; fi
+done
+exec /usr/bin/restic "$@"
+"#;
+
+impl Homeserver {
+    /// Runs `svc` with these words.
+    pub fn svc(&self, words: &str) -> Result<Output> {
+        self.home.run(&format!("svc {words}"))
+    }
+
+    /// What runs now: containers with the moment they started, and units with theirs. Equal means untouched.
+    pub fn runs_since(&self) -> Result<String> {
+        self.home.check(
+            "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}' | sort;
+             systemctl show -p Id,ActiveState,ActiveEnterTimestampMonotonic notes.service 'docker-compose-*.service'",
+        )
+    }
+
+    /// What runs now, by name only: the set that has to be the same before and after.
+    pub fn runs(&self) -> Result<String> {
+        self.home.check(
+            "docker ps --format '{{.Names}}' | sort;
+             systemctl show -p Id,ActiveState notes.service 'docker-compose-*.service'",
+        )
+    }
+
+    /// Each service's state word as `svc list --json` has it.
+    pub fn state_of(&self, service: &str) -> Result<String> {
+        let list: Value = serde_json::from_str(&self.home.check("svc list --json")?)?;
+        let services = list["services"].as_array().context("`svc list --json` has no services")?;
+        let found = services.iter().find(|entry| entry["name"] == service);
+        let text = found.and_then(|entry| entry["state"]["text"].as_str());
+        Ok(text.with_context(|| format!("`svc list` does not know `{service}`"))?.to_owned())
+    }
+
+    /// How many snapshots a service has in a repository, as svc itself lists them.
+    pub fn snapshots(&self, repository: &str, service: &str) -> Result<usize> {
+        let list = self.home.check(&format!("svc list-backups {repository} {service} --json"))?;
+        Ok(serde_json::from_str::<Value>(&list)?.as_array().context("no list")?.len())
+    }
+
+    /// From now on each `restic backup` runs this shell line first, which may `exit`, `kill $$` or wait.
+    pub fn make_backups_fail(&self, line: &str) -> Result<()> {
+        self.home.write("/usr/local/bin/restic", FAULTY_RESTIC)?;
+        self.home.write("/run/fault", line)?;
+        self.home.check("chmod 755 /usr/local/bin/restic").map(drop)
+    }
+}

@@ -1,0 +1,135 @@
+//! The pool that tests take boxes from. A place in it is a lock that the kernel drops with its process, so parallel
+//! tests never share a box, and what a dead process left behind is cleared away by the next one.
+
+use std::{
+    env,
+    fs::File,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{Machine, host, machine, place, store::Store, svc, template::Template, tool::say, tree};
+
+/// Longest wait for a place: suites of several processes may stand in line.
+const DEADLINE: Duration = Duration::from_mins(30);
+
+/// A place in the pool; its boxes are nobody else's while it lives.
+#[derive(Debug)]
+pub struct Slot {
+    number: usize,
+    store: Arc<Store>,
+    _lock: File,
+}
+
+impl Slot {
+    /// Waits for a free place, and clears away what its last holder left.
+    ///
+    /// There are as many as processors, two at least, or `$SVC_BOX_SLOTS`.
+    pub fn take() -> Result<Self> {
+        host::ensure_packages()?;
+        let store = Arc::new(Store::open()?);
+        let count = env::var("SVC_BOX_SLOTS").ok().and_then(|text| text.parse().ok());
+        let count =
+            count.unwrap_or_else(|| thread::available_parallelism().map_or(2, |cores| cores.get().max(2)));
+        let started = Instant::now();
+        loop {
+            for number in 0..count {
+                if let Some(lock) = locked(&slot_lock(number))? {
+                    let slot = Self { number, store, _lock: lock };
+                    slot.clear()?;
+                    clear_abandoned(&slot.store)?;
+                    return Ok(slot);
+                }
+            }
+            if started.elapsed() > DEADLINE {
+                bail!("all {count} places for boxes have been taken for {DEADLINE:?}");
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Clones a box from a template. It is deleted when the value is dropped, which must be before the place is.
+    pub fn machine(&self, hostname: &str, template: &Template) -> Result<Machine> {
+        Ok(Machine::create(&self.store, &format!("{}{hostname}", self.prefix()), template)?.ephemeral())
+    }
+
+    /// Makes a box with nothing but Debian, systemd and Docker on it.
+    pub fn pristine(&self, hostname: &str) -> Result<Machine> {
+        self.machine(hostname, &tree::pristine(&self.store)?)
+    }
+
+    /// The store, held for as long as the place is.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    fn prefix(&self) -> String {
+        format!("slot{}-", self.number)
+    }
+
+    fn clear(&self) -> Result<()> {
+        for name in machine::names(&self.store)?.iter().filter(|name| name.starts_with(&self.prefix())) {
+            machine::delete(&self.store, name)
+                .with_context(|| format!("the dead box `{name}` is in the way"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an end-to-end test can go on in this process. If not, all there was to do for it has been done.
+///
+/// Where boxes cannot run it says loudly what is skipped and why. A user who may `sudo` without a password has the same
+/// test run again, as root; its failure is the error here.
+pub fn test_can_go_on() -> Result<bool> {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    if let Some(reason) = host::boxes_unavailable() {
+        say(&format!("SKIPPED `{test}`: {reason}"));
+        return Ok(false);
+    }
+    if host::is_root() {
+        return Ok(true);
+    }
+    // Built by the user, so that no file of root's gets into the target directory.
+    let svc = svc::binary()?;
+    let status = host::sudo(Some(&svc))
+        .arg(env::current_exe()?)
+        .args(["--exact", &test, "--nocapture"])
+        .status()
+        .context("cannot run `sudo`")?;
+    if !status.success() {
+        bail!("`{test}` fails as root: {status}");
+    }
+    Ok(false)
+}
+
+/// Deletes boxes of places and builds whose holders have died.
+pub fn clear_abandoned(store: &Store) -> Result<()> {
+    for name in machine::names(store)?.into_iter().filter(|name| machine::is_of_tests(name)) {
+        let owner = name.split_once('-').and_then(|(owner, rest)| match owner.strip_prefix("slot") {
+            Some(number) => Some(slot_lock(number.parse().ok()?)),
+            None if owner == "build" => {
+                Some(tree::lock_name(&format!("homeservers/{}", rest.split_once('-')?.0)))
+            }
+            None => None,
+        });
+        let Some(owner) = owner else { continue };
+        if let Some(_lock) = locked(&owner)? {
+            machine::delete(store, &name)?;
+        }
+    }
+    Ok(())
+}
+
+fn slot_lock(number: usize) -> String {
+    format!("slot{number}.lock")
+}
+
+/// Takes a lock if it is free.
+fn locked(name: &str) -> Result<Option<File>> {
+    let file = File::create(place::run().join(name))?;
+    Ok(file.try_lock().is_ok().then_some(file))
+}

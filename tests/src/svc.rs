@@ -1,0 +1,71 @@
+//! The program under test: built once for each process, and put into boxes.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde_json::Value;
+
+use crate::{template::Template, tree::copy_tree};
+
+static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// The freshly built `svc`, or the one that `$SVC_BOX_SVC` names.
+pub fn binary() -> Result<PathBuf> {
+    let built = BINARY.get_or_init(|| match env::var_os("SVC_BOX_SVC") {
+        Some(path) => Ok(path.into()),
+        None => build().map_err(|error| format!("{error:#}")),
+    });
+    built.clone().map_err(|error| anyhow!(error))
+}
+
+/// Puts `svc` and its units into a box that is down.
+///
+/// A box has a newer libc than a Debian host, so the host's build runs in it.
+pub fn install(disks: &Template) -> Result<()> {
+    let root = disks.root();
+    let binary = binary()?;
+    fs::copy(&binary, root.join("usr/local/bin/svc"))
+        .with_context(|| format!("cannot copy `{}`", binary.display()))?;
+    let units = workspace().join("crates/svc-cli/systemd");
+    if units.is_dir() {
+        copy_tree(&units, &root.join("usr/lib/systemd/system"))?;
+    }
+    Ok(())
+}
+
+/// Builds with the features of the whole workspace, so that `cargo test` has built all of it already.
+fn build() -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--workspace", "--bin", "svc", "--message-format=json-render-diagnostics"])
+        .args(profile)
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run `cargo`")?;
+    if !built.status.success() {
+        bail!("`svc` does not build");
+    }
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        if message["target"]["name"] == "svc" {
+            message["executable"].as_str().map(PathBuf::from)
+        } else {
+            None
+        }
+    });
+    executables.next_back().context("cargo built no `svc`")
+}
+
+fn workspace() -> &'static Path {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest)
+}

@@ -1,0 +1,106 @@
+//! `svc backup`: exit 0 means restorable, and whatever happens, what ran before runs again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::process::Signal;
+use svc_tests::Homeserver;
+
+#[test]
+fn all_services_are_saved_and_run_as_before() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs()?;
+    let backup = server.svc("backup all all")?;
+    assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);
+    assert_eq!(server.runs()?, before);
+    for service in ["paperless", "caddy", "music", "notes"] {
+        assert_eq!(server.snapshots("local", service)?, 1, "{service}");
+        assert_eq!(server.snapshots("remote", service)?, 1, "{service}");
+    }
+    server.home.check(
+        "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password check --read-data",
+    )?;
+    Ok(())
+}
+
+#[test]
+fn one_missing_path_fails_its_service_and_no_other() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.home.check("mv /data/music/library_mum /data/music/elsewhere")?;
+    let backup = server.svc("backup remote all")?;
+    assert_eq!(backup.code, 4, "{}{}", backup.stdout, backup.stderr);
+    assert!(backup.stderr.contains("/data/music/library_mum"), "{}", backup.stderr);
+    assert_eq!(server.snapshots("remote", "music")?, 0);
+    for service in ["paperless", "caddy", "notes"] {
+        assert_eq!(server.snapshots("remote", service)?, 1, "{service}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_password_is_found_before_anything_stops() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.home.check("echo wrong > /var/lib/secrets/restic/password")?;
+    let before = server.runs_since()?;
+    let backup = server.svc("backup remote all")?;
+    assert_eq!(backup.code, 12, "{}{}", backup.stdout, backup.stderr);
+    assert_eq!(server.runs_since()?, before);
+    Ok(())
+}
+
+#[test]
+fn without_docker_what_needs_none_is_saved_and_the_rest_is_named() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.home.check("systemctl stop docker.socket docker.service")?;
+    let backup = server.svc("backup local all")?;
+    assert_eq!(backup.code, 18, "{}{}", backup.stdout, backup.stderr);
+    assert_eq!(server.snapshots("local", "music")?, 1);
+    assert_eq!(server.snapshots("local", "paperless")?, 0);
+    for service in ["`paperless`", "`caddy`"] {
+        assert!(backup.stderr.contains(service), "{}", backup.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_failing_restic_is_never_a_success() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs()?;
+    for (fault, code) in [("exit 1", 4), ("exit 3", 4), ("exit 12", 12), ("kill -9 $$", 4)] {
+        server.make_backups_fail(fault)?;
+        let backup = server.svc("backup local paperless notes")?;
+        assert_eq!(backup.code, code, "`{fault}`: {}{}", backup.stdout, backup.stderr);
+        assert_eq!(server.runs()?, before, "`{fault}`");
+        assert_eq!(server.snapshots("local", "paperless")?, 0, "`{fault}`");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_backup() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let line = server.home.check("bash -o pipefail -c 'svc backup local all | head -1'")?;
+    assert_eq!(line.lines().count(), 1, "{line}");
+    for service in ["paperless", "caddy", "music", "notes"] {
+        assert_eq!(server.snapshots("local", service)?, 1, "{service}");
+    }
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs()?;
+    server.home.check("mkfifo /run/gate")?;
+    server.make_backups_fail("echo > /run/gate; sleep 600")?;
+    let running = server.home.spawn("svc backup local paperless")?;
+    // The gate opens when restic has been started, and with it the service has been stopped.
+    server.home.check("timeout 60 cat /run/gate")?;
+    assert_ne!(server.runs()?, before);
+    running.signal_group(Signal::INT)?;
+    let ended = running.wait_within(Duration::from_secs(60))?;
+    assert_eq!(ended.code, 130, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(server.runs()?, before);
+    assert_eq!(server.snapshots("local", "paperless")?, 0);
+    Ok(())
+}
