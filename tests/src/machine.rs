@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    boot::{Boot, Plan},
+    boot::{self, Boot, Plan},
     cgroup,
     enter::{Call, Output, Running},
     link, loops, place,
@@ -186,7 +186,7 @@ impl Machine {
     pub fn down(&mut self) -> Result<()> {
         if self.is_up() {
             self.program(["systemctl", "poweroff"])?.check()?;
-            if !cgroup::wait_until_empty(&self.name, POWEROFF) {
+            if !cgroup::wait_until_empty(&self.name, POWEROFF)? {
                 say(&format!(
                     "the box `{}` does not go down within {POWEROFF:?}; cutting its power",
                     self.name
@@ -205,7 +205,7 @@ impl Machine {
             link::silence(&self.name)?;
             // The kernel kills all of a PID namespace with its first process; nspawn then ends by itself.
             kill_process(pid, Signal::KILL).context("cannot kill the box")?;
-            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5))?;
             if !has_ended {
                 say(&format!("the box `{}` dies slowly", self.name));
             }
@@ -377,6 +377,7 @@ pub fn is_of_tests(name: &str) -> bool {
 
 fn clean_up(store: &Store, name: &str) -> Result<()> {
     cgroup::destroy(name)?;
+    boot::forget(name);
     let directory = directory(store, name);
     // Each subvolume counts as a file system: the directory with the disks is one, the root is one, and the box may
     // have made more.
