@@ -17,8 +17,12 @@ mod restore;
 #[cfg(test)]
 mod restore_faults;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod show;
 #[cfg(test)]
 mod tap;
+#[cfg(test)]
+mod way_back;

@@ -1,25 +1,24 @@
 //! Restores: all of it or nothing, and the old data kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use svc_core::docker::ContainerHealth;
 use svc_core::event::Body;
 use svc_core::goal::Goal;
 use svc_core::names::SnapshotId;
 use svc_core::plan::Step;
 use svc_core::restic::fake::Fault;
 use svc_core::restic::{ResticFailure, Verb};
-use svc_core::systemd::{ActiveState, JobVerb};
-use svc_core::testing::{DockerFault, DockerVerb, FakeUnit, SystemdFault, When};
+use svc_core::systemd::ActiveState;
+use svc_core::testing::FakeUnit;
 
-use crate::house::{DB, House, Outcome, STACK, WEB, backup, repository, restore};
+use crate::house::{House, Outcome, STACK, WEB, backup, repository, restore};
 use crate::tap::Mishap;
 
-const TABLE: &str = "docker/volumes/paperless_db/_data/table";
-const PAGE: &str = "srv/paperless/media/page";
+pub(crate) const TABLE: &str = "docker/volumes/paperless_db/_data/table";
+pub(crate) const PAGE: &str = "srv/paperless/media/page";
 
 /// A house with a snapshot of everything, whose data has changed since.
-async fn changed_house() -> House {
+pub(crate) async fn changed_house() -> House {
     changed_house_of(&["paperless", "notes", "music", "archive"]).await
 }
 
@@ -41,19 +40,19 @@ fn text(house: &House, path: &str) -> String {
     std::fs::read_to_string(house.path(path)).unwrap_or_default()
 }
 
-fn is_restored(house: &House, path: &str) -> bool {
+pub(crate) fn is_restored(house: &House, path: &str) -> bool {
     text(house, path) == format!("{path} as it was first")
 }
 
-fn is_changed(house: &House, path: &str) -> bool {
+pub(crate) fn is_changed(house: &House, path: &str) -> bool {
     text(house, path) == format!("{path} as it was changed")
 }
 
-fn is_unchanged_paperless(house: &House) -> bool {
+pub(crate) fn is_unchanged_paperless(house: &House) -> bool {
     is_changed(house, TABLE) && is_changed(house, PAGE)
 }
 
-fn messages(outcome: &Outcome) -> String {
+pub(crate) fn messages(outcome: &Outcome) -> String {
     outcome.report.services.iter().map(|s| outcome.messages(s.service.as_str())).collect()
 }
 
@@ -138,151 +137,6 @@ async fn a_stage_that_lacks_a_file_is_not_put_in_place() {
     assert!(is_unchanged_paperless(&house) && house.stages().is_empty());
 }
 
-/// Spoils the staged copy of a path as soon as everything is staged and the first container stops.
-fn spoil(house: &House, path: &str) {
-    let (root, live) = (house.path(""), house.path(path));
-    house.tap.watch(move |call| {
-        if call.starts_with("docker stop") {
-            for stage in stages_below(&root) {
-                let _ = std::fs::remove_dir_all(stage.join(live.strip_prefix("/").unwrap()));
-            }
-        }
-    });
-}
-
-fn stages_below(root: &Path) -> Vec<PathBuf> {
-    let all = walkdir::WalkDir::new(root).into_iter().flatten();
-    let is_stage = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".svc-stage-");
-    all.map(walkdir::DirEntry::into_path).filter(is_stage).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_exchange_that_fails_at_a_later_tree_puts_the_earlier_ones_back() {
-    let house = changed_house().await;
-    let before = house.running();
-    spoil(&house, "srv/paperless/media");
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 4, "{}", messages(&outcome));
-    assert!(is_unchanged_paperless(&house) && house.stages().is_empty());
-    assert_eq!(house.running(), before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_healthy_with_the_old_data_gets_its_own_back() {
-    let house = changed_house().await;
-    let before = house.running();
-    let (docker, page) = (house.docker.clone(), house.path(PAGE));
-    house.docker.on_done(DockerVerb::Start, WEB, move || {
-        let is_old = std::fs::read_to_string(&page).unwrap().ends_with("first");
-        docker.set_health(WEB, if is_old { ContainerHealth::Unhealthy } else { ContainerHealth::Healthy });
-    });
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 17, "{}", messages(&outcome));
-    assert!(is_unchanged_paperless(&house) && house.stages().is_empty());
-    assert_eq!(house.running(), before);
-    let report = outcome.of("paperless");
-    assert_eq!((report.restored.as_ref(), report.kept.len()), (None, 0));
-    assert_eq!(house.record("paperless").replaced, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_does_not_even_start_with_the_old_data_gets_its_own_back() {
-    let house = changed_house().await;
-    let before = house.running();
-    // The first start of all was that of the backup.
-    house.docker.fault(DockerVerb::Start, DB, When::Nth(2), DockerFault::Exits(1));
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 17, "{}", messages(&outcome));
-    assert!(is_unchanged_paperless(&house) && house.stages().is_empty());
-    assert_eq!(house.running(), before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_is_down_even_with_its_own_data_ends_with_5() {
-    let house = changed_house().await;
-    house.docker.fault(DockerVerb::Start, DB, When::Always, DockerFault::Exits(1));
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 5, "{}", messages(&outcome));
-    assert!(is_unchanged_paperless(&house) && house.stages().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_does_not_come_back_after_a_failed_exchange_ends_with_5() {
-    let house = changed_house().await;
-    spoil(&house, "srv/paperless/media");
-    house.docker.fault(DockerVerb::Start, WEB, When::Always, DockerFault::Exits(1));
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 5, "{}", messages(&outcome));
-    assert!(is_unchanged_paperless(&house));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_does_not_stop_for_the_way_back_runs_on_and_loses_nothing() {
-    let house = changed_house().await;
-    let before = house.running();
-    house.docker.fault(DockerVerb::Start, DB, When::Nth(2), DockerFault::Exits(1));
-    house.docker.fault(DockerVerb::Stop, WEB, When::Nth(3), DockerFault::Hang);
-    let docker = house.docker.clone();
-    house.docker.on_done(DockerVerb::Start, WEB, move || docker.set_health(WEB, ContainerHealth::Unhealthy));
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 5, "{}", messages(&outcome));
-    assert!(is_restored(&house, TABLE) && is_restored(&house, PAGE), "never a mixture");
-    let mut running = house.running();
-    running.insert(DB.to_owned());
-    assert_eq!(running, before);
-    assert_eq!(outcome.of("paperless").kept, house.stages());
-    let kept = house.record("paperless").replaced.unwrap();
-    assert!(kept.pairs.iter().all(|pair| pair.staged.exists()), "the old data is still there");
-}
-
-#[tokio::test(start_paused = true)]
-async fn half_stopped_for_the_way_back_is_started_again() {
-    let house = changed_house().await;
-    let before = house.running();
-    let docker = house.docker.clone();
-    house.docker.on_done(DockerVerb::Start, WEB, move || docker.set_health(WEB, ContainerHealth::Unhealthy));
-    house.docker.fault(DockerVerb::Stop, DB, When::Nth(3), DockerFault::Hang);
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 5, "{}", messages(&outcome));
-    assert_eq!(house.running(), before);
-    assert!(is_restored(&house, TABLE) && is_restored(&house, PAGE));
-    assert_eq!(house.stages().len(), 1, "the old data is still there");
-}
-
-/// Takes the staged copy of the media away (the exchange fails there), and lets nothing be put back.
-fn wedge(house: &House) {
-    spoil(house, "srv/paperless/media");
-}
-
-#[tokio::test(start_paused = true)]
-async fn trees_that_cannot_be_put_back_are_kept_and_the_service_stays_off() {
-    let house = changed_house().await;
-    let docker = house.docker.clone();
-    house.docker.on_done(DockerVerb::Start, WEB, move || docker.set_health(WEB, ContainerHealth::Unhealthy));
-    // On the way back the old media lies where the live one cannot change places with it.
-    let (root, live) = (house.path(""), house.path("srv/paperless/media"));
-    let second = std::sync::atomic::AtomicUsize::new(0);
-    house.tap.watch(move |call| {
-        if call == "docker stop paperless-web-1"
-            && second.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
-        {
-            let stage = stages_below(&root).remove(0);
-            let parent = stage.join(live.parent().unwrap().strip_prefix("/").unwrap());
-            std::fs::rename(&parent, parent.with_extension("away")).unwrap();
-            std::fs::write(&parent, "in the way").unwrap();
-        }
-    });
-    let outcome = house.run(&restore(&["paperless"])).await;
-    assert_eq!(outcome.code(), 5, "{}", messages(&outcome));
-    assert!(messages(&outcome).contains("could not be put back"), "{}", messages(&outcome));
-    assert!(!house.running().contains(DB) && !house.running().contains(WEB), "it runs on a mixture");
-    assert_eq!(outcome.of("paperless").kept, house.stages());
-    let stage = house.stages().remove(0);
-    let old = walkdir::WalkDir::new(stage).into_iter().flatten().filter(|entry| entry.file_type().is_file());
-    let old: Vec<String> = old.map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect();
-    assert!(old.contains(&format!("{PAGE} as it was changed")), "the old data is lost: {old:?}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_service_whose_data_is_missing_is_started_after_its_restore() {
     let house = changed_house().await;
@@ -292,18 +146,6 @@ async fn a_service_whose_data_is_missing_is_started_after_its_restore() {
     assert_eq!(outcome.code(), 0, "{}", messages(&outcome));
     assert!(is_restored(&house, "lib/notes/notes.db"));
     assert_eq!(house.systemd.active("notes.service"), Some(ActiveState::Active));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_first_start_that_fails_leaves_nothing_behind() {
-    let house = changed_house().await;
-    house.systemd.change("notes.service", FakeUnit::inactive);
-    house.remove("lib/notes");
-    house.systemd.fault(JobVerb::Start, "notes.service", When::Always, SystemdFault::Job("failed"));
-    let outcome = house.run(&restore(&["notes"])).await;
-    assert_eq!(outcome.code(), 17, "{}", messages(&outcome));
-    assert!(!house.path("lib/notes").exists() && house.stages().is_empty());
-    assert_ne!(house.systemd.active("notes.service"), Some(ActiveState::Active));
 }
 
 #[tokio::test(start_paused = true)]
@@ -480,13 +322,4 @@ async fn one_failed_restore_does_not_keep_the_next_from_its_own() {
     let outcome = house.run(&restore(&["notes", "music"])).await;
     assert_eq!((outcome.code_of("notes"), outcome.code_of("music")), (4, 0));
     assert!(is_changed(&house, "lib/notes/notes.db") && is_restored(&house, "srv/music/one.flac"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_live_tree_is_whole_when_the_exchange_cannot_begin() {
-    let house = changed_house().await;
-    let before = house.tree("");
-    wedge(&house);
-    house.run(&restore(&["paperless"])).await;
-    assert_eq!(house.tree(""), before);
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use svc_core::code::Code;
 
-use crate::faults::numbered;
+use crate::faults::{Dice, numbered};
 use crate::house::{House, Outcome, restore};
 use crate::restore::changed_house_of;
 use crate::tap::MISHAPS;
@@ -164,5 +164,30 @@ async fn a_restore_cancelled_at_any_event_is_whole() {
             .await;
         before.check(&house, &outcome, &format!("cancelled at event {at}"));
         assert!(outcome.code() == 130 || at + 5 >= events, "cancelled at event {at} of {events}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_survives_several_faults_at_once() {
+    let mut all = numbered(&calls(true).await);
+    all.extend(numbered(&calls(false).await));
+    let mut dice = Dice(20_261_121);
+    for round in 0..150 {
+        let faults: Vec<_> = (0..=dice.below(4))
+            .map(|_| (all[dice.below(all.len())].clone(), MISHAPS[dice.below(5)], dice.below(3) == 0))
+            .collect();
+        let prepare = |house: &House| {
+            if round % 2 == 0 {
+                sicken(house);
+            }
+            for ((call, nth), mishap, always) in &faults {
+                if *always {
+                    house.tap.always(call, *mishap);
+                } else {
+                    house.tap.mishap(call, *nth, *mishap);
+                }
+            }
+        };
+        strike(prepare, &format!("{faults:?} in round {round}")).await;
     }
 }
