@@ -25,7 +25,8 @@ const SIZE: u64 = 64 << 30;
 /// `nobarrier`: an emptied cache after a crash of the whole machine is cheaper than every fsync of every test.
 const OPTIONS: &str = "loop,noatime,nobarrier,discard=async";
 
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Longest wait for those who still have it in use; who waits for more would wait for a box of another cache.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The mounted image, held for as long as this value lives.
 #[derive(Debug)]
