@@ -23,6 +23,7 @@ pub mod store;
 pub mod svc;
 pub mod template;
 pub mod tree;
+pub mod wait;
 
 mod boot;
 mod loops;

@@ -79,7 +79,7 @@ fn a_failing_restic_is_never_a_success() -> Result<()> {
 #[test]
 fn a_reader_that_goes_away_does_not_end_the_backup() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    let line = server.home.check("svc backup local all | head -1; test ${PIPESTATUS[0]} = 0")?;
+    let line = server.home.check("bash -o pipefail -c 'svc backup local all | head -1'")?;
     assert_eq!(line.lines().count(), 1, "{line}");
     for service in ["paperless", "caddy", "music", "notes"] {
         assert_eq!(server.snapshots("local", service)?, 1, "{service}");

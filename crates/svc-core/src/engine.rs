@@ -9,9 +9,11 @@ mod restore;
 mod schedule;
 mod service;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 
 use crate::cancel::Cancel;
@@ -99,6 +101,12 @@ fn untouched(plan: &ServicePlan, failure: &Failure) -> ServiceReport {
     report.code = failure.code;
     report.failures.push(failure.clone());
     report
+}
+
+/// Does the work; a panic becomes a failure, so that what is owed is paid back all the same.
+async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let failed = |_| Err(Failure::new(Code::Internal, "svc has a bug: it panicked"));
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(failed)
 }
 
 fn millis(since: Instant) -> u64 {

@@ -29,9 +29,14 @@ pub struct ExchangeError {
 /// When one could not; `stuck` names those that could not be put back either.
 pub fn exchange(pairs: &[ExchangePair]) -> Result<(), ExchangeError> {
     for (index, pair) in pairs.iter().enumerate() {
-        if let Err(source) = forward(pair) {
-            let done = pairs.get(..index).unwrap_or_default();
-            return Err(ExchangeError { path: pair.live.clone(), source, stuck: put_back(done) });
+        let (done, result) = match forward(pair) {
+            // In place, but perhaps not durably: it goes back with the others.
+            Ok(()) => (index + 1, sync_parents(&pair.staged, &pair.live)),
+            Err(error) => (index, Err(error)),
+        };
+        if let Err(source) = result {
+            let stuck = put_back(pairs.get(..done).unwrap_or_default());
+            return Err(ExchangeError { path: pair.live.clone(), source, stuck });
         }
     }
     Ok(())
@@ -40,7 +45,12 @@ pub fn exchange(pairs: &[ExchangePair]) -> Result<(), ExchangeError> {
 /// Puts the old trees back, last first; returns the live paths where that failed.
 #[must_use]
 pub fn put_back(pairs: &[ExchangePair]) -> Vec<PathBuf> {
-    let failed = |pair: &&ExchangePair| back(pair).is_err();
+    let failed = |pair: &&ExchangePair| {
+        let result = back(pair);
+        // A disk that cannot sync leaves the old tree in place all the same.
+        let _ = sync_parents(&pair.staged, &pair.live);
+        result.is_err()
+    };
     pairs.iter().rev().filter(failed).map(|pair| pair.live.clone()).collect()
 }
 
@@ -59,13 +69,11 @@ fn back(pair: &ExchangePair) -> io::Result<()> {
 }
 
 fn swap(pair: &ExchangePair) -> io::Result<()> {
-    renameat_with(CWD, &pair.staged, CWD, &pair.live, RenameFlags::EXCHANGE)?;
-    sync_parents(&pair.staged, &pair.live)
+    Ok(renameat_with(CWD, &pair.staged, CWD, &pair.live, RenameFlags::EXCHANGE)?)
 }
 
 fn place(from: &Path, to: &Path) -> io::Result<()> {
-    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?;
-    sync_parents(from, to)
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
 fn sync_parents(one: &Path, other: &Path) -> io::Result<()> {

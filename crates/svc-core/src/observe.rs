@@ -8,8 +8,8 @@ mod targets;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub(crate) use parts::is_up;
 pub use parts::{Parts, parts};
+pub(crate) use parts::{belongs, is_up};
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 
@@ -73,7 +73,8 @@ pub async fn observe(
         let manifest = manifests.join(format!("{name}.json"));
         let mut seen = ObservedService { parts, sources, restore: None, manifest, record };
         if let Goal::Restore { repository, snapshot, .. } = goal {
-            let wish = targets::Wish { service, repository, choice: snapshot, now };
+            let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
+            let wish = targets::Wish { service, repository, choice: snapshot, now, own };
             let snapshots = observed.repositories.get(repository);
             seen.restore = Some(targets::observe(outside, &wish, snapshots, &volumes, &seen.record).await);
         }

@@ -48,7 +48,7 @@ pub struct ServicePlan {
     /// Services of this plan that come first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<ServiceName>,
-    /// Services that share a group are never worked on at once: they need each other.
+    /// Services that share a group are never worked on at once: in a backup, those that need each other.
     pub group: usize,
     /// Why nothing is done, although nothing is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,21 +123,24 @@ fn jobs(goal: &Goal) -> usize {
 /// Fills in `after` and `group` from the configured order; stopping goes the other way round.
 fn order(config: &Config, goal: &Goal, services: &mut [ServicePlan]) {
     let names: Vec<ServiceName> = services.iter().map(|plan| plan.service.clone()).collect();
-    let first = |name: &ServiceName| -> Vec<ServiceName> {
-        let declared = config.services.get(name).map(|s| s.after.as_slice()).unwrap_or_default();
-        declared.iter().filter(|other| names.contains(other)).cloned().collect()
-    };
-    let edges: Vec<Vec<ServiceName>> = names.iter().map(first).collect();
-    let groups = waves::groups(&names, &edges);
+    let groups = waves::groups(config);
+    // Services between two of the plan count too, also when they are not part of it.
+    let edges: Vec<Vec<ServiceName>> = names
+        .iter()
+        .map(|name| waves::first(config, name).into_iter().filter(|other| names.contains(other)).collect())
+        .collect();
     for (index, plan) in services.iter_mut().enumerate() {
-        plan.group = groups.get(index).copied().unwrap_or(index);
-        plan.after = match goal {
-            Goal::Stop { .. } => dependents(&names, &edges, &plan.service),
-            Goal::Backup { .. } => Vec::new(),
+        match goal {
+            Goal::Backup { .. } => plan.group = groups.get(&plan.service).copied().unwrap_or(index),
+            Goal::Stop { .. } => plan.after = dependents(&names, &edges, &plan.service),
             Goal::Start { .. } | Goal::Restart { .. } | Goal::Restore { .. } => {
-                edges.get(index).cloned().unwrap_or_default()
+                plan.after = edges.get(index).cloned().unwrap_or_default();
             }
-        };
+        }
+        if !matches!(goal, Goal::Backup { .. }) {
+            // Their order says all: two that need the same third one may go on at once.
+            plan.group = index;
+        }
     }
 }
 

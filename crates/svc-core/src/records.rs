@@ -91,6 +91,7 @@ impl ServiceRecord {
     /// What the file system says.
     pub fn save(&self, directory: &Path, service: &ServiceName) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
+        durable::make_directory(directory, 0o755)?;
         durable::replace(&file(directory, service), &text, 0o644)
     }
 
@@ -154,8 +155,9 @@ mod tests {
         let service = "notes".parse().unwrap();
         let mut record = ServiceRecord::default();
         record.add(&"local".parse().unwrap(), attempt(Code::Ok, Some('a')));
-        record.save(directory.path(), &service).unwrap();
-        assert_eq!(ServiceRecord::load(directory.path(), &service), record);
+        let records = directory.path().join("records");
+        record.save(&records, &service).unwrap();
+        assert_eq!(ServiceRecord::load(&records, &service), record);
         assert_eq!(
             ServiceRecord::load(directory.path(), &"other".parse().unwrap()),
             ServiceRecord::default()

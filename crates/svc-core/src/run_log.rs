@@ -19,6 +19,8 @@ const RESERVED: u64 = 1 << 20;
 pub struct RunLog {
     file: File,
     path: PathBuf,
+    /// A line may have been cut short by a full disk: the next one begins anew.
+    torn: bool,
 }
 
 /// The log cannot be written.
@@ -49,7 +51,7 @@ impl RunLog {
             Ok(file)
         };
         match make() {
-            Ok(file) => Ok(Self { file, path }),
+            Ok(file) => Ok(Self { file, path, torn: false }),
             Err(source) => Err(RunLogError { path, source }),
         }
     }
@@ -65,13 +67,14 @@ impl RunLog {
     /// # Errors
     /// What the file system says.
     pub fn append(&mut self, event: &Event) -> Result<(), RunLogError> {
-        let write = |file: &mut File| {
-            let mut line = serde_json::to_vec(event)?;
-            line.push(b'\n');
-            file.write_all(&line)?;
-            if event.body.is_durable() { file.sync_data() } else { Ok(()) }
-        };
-        write(&mut self.file).map_err(|source| RunLogError { path: self.path.clone(), source })
+        let failed = |source| RunLogError { path: self.path.clone(), source };
+        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, event).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        let written = self.file.write_all(&line);
+        self.torn = written.is_err();
+        written.map_err(failed)?;
+        if event.body.is_durable() { self.file.sync_data().map_err(failed) } else { Ok(()) }
     }
 }
 
@@ -125,6 +128,18 @@ mod tests {
             let whole = String::from_utf8_lossy(&text[..cut]).matches('\n').count();
             assert_eq!(parse(&text[..cut]).len(), whole, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_cut_short_does_not_swallow_the_next() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut log = RunLog::create(runs.path(), &"r1".parse().unwrap()).unwrap();
+        log.append(&event(0)).unwrap();
+        log.file.write_all(b"{\"seq\":1,\"at\":\"19").unwrap();
+        log.torn = true;
+        log.append(&event(2)).unwrap();
+        log.append(&event(3)).unwrap();
+        assert_eq!(read(log.path()).unwrap(), [event(0), event(2), event(3)]);
     }
 
     #[test]

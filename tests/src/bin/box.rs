@@ -10,7 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use svc_tests::{Machine, homeserver, host, link, machine, say, store::Store, svc, template::Template, tree};
+use svc_tests::{
+    Machine, homeserver, host, lease, link, machine, say, store::Store, svc, template::Template, tree,
+};
 
 /// Debian machines with real systemd, Docker and restic, for looking into by hand.
 ///
@@ -27,7 +29,7 @@ struct Cli {
 enum Verb {
     /// Boots a box, made now if there is none of that name; without a name, the homeserver.
     Up(UpArgs),
-    /// Shuts a box down and keeps its disks; without a name, the homeserver.
+    /// Shuts a box down and keeps its disks; without a name, the homeserver. Also clears away what killed tests left.
     Down(SomeArgs),
     /// Puts a box's disks back to what they were when it was made, and boots it again if it was up.
     Reset(OneArgs),
@@ -144,6 +146,7 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
             for name in named(store, args)? {
                 find(store, &name)?.down()?;
             }
+            lease::clear_abandoned(store)?;
         }
         Verb::Reset(OneArgs { name }) => reset(store, &name)?,
         Verb::PowerCut(OneArgs { name }) => find(store, &name)?.power_cut()?,
@@ -201,6 +204,9 @@ fn made(store: &Arc<Store>, name: &str, origin: Origin) -> Result<Machine> {
     if let Some(machine) = Machine::open(store, name)? {
         return Ok(machine);
     }
+    if machine::is_of_tests(name) {
+        bail!("names that begin with `slot` or `build-` are those of the tests' boxes");
+    }
     Machine::create(store, name, &template(store, origin)?)
 }
 
@@ -236,8 +242,15 @@ fn reset(store: &Arc<Store>, name: &str) -> Result<()> {
         _ => Origin::Pristine,
     };
     drop(old);
+    let peers = link::peers(name)?;
     let mut fresh = Machine::create(store, name, &template(store, origin)?)?;
-    if was_up { up(&mut fresh) } else { Ok(()) }
+    if was_up {
+        up(&mut fresh)?;
+        for (peer, _) in peers {
+            link::link(&fresh, &find(store, &peer)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn enter(machine: &Machine, command: &[OsString]) -> Result<ExitCode> {
@@ -263,7 +276,12 @@ fn status(store: &Arc<Store>) -> Result<()> {
         } else {
             ("down".to_owned(), "-".to_owned())
         };
-        writeln!(out, "{name:<24}{state:<12}{leader:<10}{}", link::shown(&name)?)?;
+        writeln!(out, "{name:<24}{state:<12}{leader:<10}{}", links(&name)?)?;
     }
     Ok(())
+}
+
+fn links(name: &str) -> Result<String> {
+    let shown = |(peer, is_cut)| if is_cut { format!("{peer} (cut)") } else { peer };
+    Ok(link::peers(name)?.into_iter().map(shown).collect::<Vec<_>>().join(" "))
 }

@@ -55,7 +55,12 @@ fn failure_lines(services: &[&ServiceName], failure: &Failure) -> Vec<String> {
         // restic speaks in several lines; each is said as one.
         lines.extend(cause.lines().map(|line| labelled("caused by:", Tone::Warn, &text::clean(line))));
     }
-    lines.extend(failure.hint.iter().map(|text| hint(text)));
+    if let Some(text) = &failure.hint {
+        let mut told = text.lines();
+        lines.extend(told.next().map(hint));
+        // An example of several lines, to be copied as it is.
+        lines.extend(told.map(text::clean));
+    }
     lines
 }
 

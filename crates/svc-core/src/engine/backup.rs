@@ -16,7 +16,7 @@ use crate::goal::Goal;
 use crate::judge::judge;
 use crate::manifest::Manifest;
 use crate::names::RepositoryName;
-use crate::plan::BackupStep;
+use crate::plan::{BackupStep, PlannedStep, Step};
 use crate::records::{Attempt, ServiceRecord};
 use crate::report::SnapshotReport;
 use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
@@ -47,7 +47,14 @@ impl ServiceRun<'_> {
     /// Saves a snapshot and judges it.
     pub(super) async fn backup(&mut self, step: &BackupStep) -> Result<(), Failure> {
         let began = Instant::now();
-        let summary = self.save_in_time(step).await.map_err(|error| self.restic_failure(&error))?;
+        let summary = match self.save_in_time(step).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                let failure = self.restic_failure(&error);
+                self.unsaved.push((step.repository.clone(), failure.code));
+                return Err(failure);
+            }
+        };
         let verdict = judge(step, &summary);
         let snapshot = SnapshotReport {
             repository: step.repository.clone(),
@@ -154,7 +161,7 @@ impl ServiceRun<'_> {
 
     fn attempt(&self, repository: &RepositoryName) -> Attempt {
         let saved = self.report.snapshots.iter().find(|snapshot| snapshot.repository == *repository);
-        let without = || if self.report.code == Code::Ok { Code::Internal } else { self.report.code };
+        let without = || self.code_without_snapshot(repository);
         Attempt {
             run: self.engine.run.clone(),
             at: (self.engine.now)(),
@@ -165,5 +172,16 @@ impl ServiceRun<'_> {
             took_ms: saved.map_or(self.report.took_ms, |snapshot| snapshot.took_ms),
             downtime_ms: self.report.downtime_ms,
         }
+    }
+    /// Why there is no snapshot: restic's own failure, or what stood in the way from the first, or what came between.
+    fn code_without_snapshot(&self, repository: &RepositoryName) -> Code {
+        let own = self.unsaved.iter().find(|(name, _)| name == repository).map(|(_, code)| *code);
+        let is_planned = |planned: &PlannedStep| matches!(&planned.step, Step::Backup(step) if step.repository == *repository);
+        let code = match own {
+            Some(code) => code,
+            None if self.plan.steps.iter().any(is_planned) => self.report.code,
+            None => Code::worst(self.plan.refused.iter().map(|failure| failure.code)),
+        };
+        if code == Code::Ok { Code::Internal } else { code }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::caught;
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::event::Body;
@@ -22,11 +23,8 @@ const RESUME_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 impl ServiceRun<'_> {
     /// Stops targets at once; those that the prior state does not show running are left alone.
     pub(super) async fn stop(&mut self, targets: &[Target]) -> Result<(), Failure> {
-        let ran = |target: &&Target| {
-            let in_prior = |prior: &Vec<Target>| prior.contains(*target);
-            self.ledger.prior.as_ref().is_none_or(in_prior) || self.ledger.new.contains(*target)
-        };
-        let targets: Vec<Target> = targets.iter().filter(ran).cloned().collect();
+        let targets: Vec<Target> =
+            targets.iter().filter(|target| self.ledger.may_stop(target)).cloned().collect();
         self.ledger.stopping(&targets);
         let results = join_all(targets.iter().map(|target| self.act(JobVerb::Stop, target))).await;
         for (target, result) in targets.iter().zip(&results) {
@@ -43,15 +41,25 @@ impl ServiceRun<'_> {
             let message = format!("`{}` stays off: its data is part old and part new", self.plan.service);
             return Err(Failure::new(Code::NotResumed, message));
         }
-        let owed: Vec<Target> =
-            targets.iter().filter(|target| self.ledger.stopped.contains(target)).cloned().collect();
+        let owed: Vec<Target> = targets.iter().filter(|target| self.ledger.owes(target)).cloned().collect();
         let results = join_all(owed.iter().map(|target| self.start_stubbornly(target))).await;
         for (target, result) in owed.iter().zip(&results) {
             if result.is_ok() {
                 self.tell_started(target);
             }
         }
-        first_failure(results).map_err(|failure| Failure { code: Code::NotResumed, ..failure })
+        first_failure(results).map_err(|failure| self.owed(failure))
+    }
+
+    /// What it means that something that ran before does not run again: 5, unless the old data is about to be put
+    /// back, or the machine goes down, and its next boot starts the rest.
+    pub(super) fn owed(&self, failure: Failure) -> Failure {
+        let code = match failure.code {
+            Code::Terminated => Code::Terminated,
+            _ if self.ledger.exchanged.is_empty() || self.ledger.mixed => Code::NotResumed,
+            _ => Code::UnitOrContainer,
+        };
+        Failure { code, ..failure }
     }
 
     /// Starts targets at once.
@@ -66,6 +74,7 @@ impl ServiceRun<'_> {
     }
 
     async fn each(&mut self, verb: JobVerb, targets: &[Target]) -> Result<(), Failure> {
+        self.ledger.touching(targets);
         let results = join_all(targets.iter().map(|target| self.act(verb, target))).await;
         for (target, result) in targets.iter().zip(&results) {
             if result.is_ok() {
@@ -76,18 +85,39 @@ impl ServiceRun<'_> {
     }
 
     async fn start_stubbornly(&self, target: &Target) -> Result<(), Failure> {
-        let mut result = self.act(JobVerb::Start, target).await;
+        let mut result = self.bring_back(target).await;
         for pause in RESUME_PAUSES {
             if result.is_ok() {
                 break;
             }
+            if self.engine.is_shutting_down().await {
+                let message = format!("`{target}` stays off: the machine is shutting down");
+                return Err(Failure::new(Code::Terminated, message));
+            }
             tokio::time::sleep(pause).await;
-            result = self.act(JobVerb::Start, target).await;
+            result = self.bring_back(target).await;
         }
         result
     }
 
+    /// Starts a target; a container that was paused before is paused again.
+    async fn bring_back(&self, target: &Target) -> Result<(), Failure> {
+        let docker = &self.engine.outside.docker;
+        let Target::Container(name) = target else { return self.act(JobVerb::Start, target).await };
+        if !self.ledger.was_paused(target) {
+            return self.act(JobVerb::Start, target).await;
+        }
+        // A try before this one may have paused it already, and a paused container cannot be started.
+        let _ = docker.unpause(name).await;
+        self.act(JobVerb::Start, target).await?;
+        docker.pause(name).await.map_err(|error| Failure::from(&error))
+    }
+
     async fn act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
+        caught(self.try_act(verb, target)).await
+    }
+
+    async fn try_act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
         match target {
             Target::Unit(unit) => self.job(verb, unit).await.map_err(|error| Failure::from(&error)),
             Target::Container(name) => {
@@ -108,7 +138,8 @@ impl ServiceRun<'_> {
     async fn job(&self, verb: JobVerb, unit: &UnitName) -> Result<(), SystemdError> {
         let systemd = &self.engine.outside.systemd;
         let units = systemd.units(std::slice::from_ref(unit)).await?;
-        let details = systemd.details(&units).await?;
+        // That its limits are not known must not keep a service off.
+        let details = systemd.details(&units).await.unwrap_or_default();
         let deadline = details.first().map_or(LONGEST_JOB, |details| job_deadline(verb, details));
         systemd.run_job(verb, unit, deadline).await
     }
@@ -133,11 +164,12 @@ fn job_deadline(verb: JobVerb, details: &UnitDetails) -> Duration {
     limit.unwrap_or(LONGEST_JOB).min(LONGEST_JOB) + JOB_MARGIN
 }
 
-/// The first failure, with all others as its causes.
+/// The first failure with the worst code of all, and all others as its causes.
 fn first_failure(results: Vec<Result<(), Failure>>) -> Result<(), Failure> {
-    let mut failures = results.into_iter().filter_map(Result::err);
-    match failures.next() {
-        None => Ok(()),
-        Some(first) => Err(failures.fold(first, |first, other| first.because(other.message))),
-    }
+    let failures = results.into_iter().filter_map(Result::err);
+    let join = |first: Failure, other: Failure| {
+        let code = Code::worst([first.code, other.code]);
+        Failure { code, ..first.because(other.message) }
+    };
+    failures.reduce(join).map_or(Ok(()), Err)
 }

@@ -10,6 +10,7 @@ use crate::code::Code;
 use crate::docker::{Container, ContainerHealth, ContainerState};
 use crate::failure::Failure;
 use crate::names::UnitName;
+use crate::observe::belongs;
 use crate::plan::{Target, When};
 use crate::systemd::{ActiveState, UnitDetails};
 
@@ -17,6 +18,8 @@ use crate::systemd::{ActiveState, UnitDetails};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What has no health check must run this long without a restart.
 const STEADY_FOR: Duration = Duration::from_secs(2);
+
+type UnitStates = Result<HashMap<UnitName, (ActiveState, UnitDetails)>, Failure>;
 
 /// What one look shows of one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,28 +35,26 @@ enum Look {
 }
 
 impl ServiceRun<'_> {
-    /// Waits until all targets work. A failure of what ran before is a 5, of what is new a 17.
+    /// Waits until all targets work, and the containers that a compose unit among them brought up. A failure of what
+    /// ran before is a 5, of what is new a 17.
     pub(super) async fn await_health(
         &mut self,
         targets: &[Target],
         timeout: Duration,
         when: When,
     ) -> Result<(), Failure> {
-        let code = if when == When::Always { Code::NotResumed } else { Code::UnitOrContainer };
-        // What is still off failed to start, which has been said.
-        let targets: Vec<&Target> = targets.iter().filter(|target| self.is_awaited(target)).collect();
+        let targets: Vec<&Target> = targets.iter().filter(|target| self.ledger.awaits(target)).collect();
         let deadline = Instant::now() + timeout;
-        let mut steady: HashMap<&Target, (String, Instant)> = HashMap::new();
+        let mut steady: HashMap<Target, (String, Instant)> = HashMap::new();
         loop {
-            let looks = self.look(&targets).await;
             let mut open = None;
-            for (target, look) in targets.iter().copied().zip(looks) {
+            for (target, look) in self.look(&targets).await {
                 match look {
                     Look::Well => {}
-                    Look::Ended(how) => return Err(self.unhealthy(code, target, &how)),
+                    Look::Ended(how) => return Err(self.unhealthy(when, &target, &how)),
                     Look::Waiting(how) => open = Some((target, how)),
                     Look::Running(mark) => {
-                        if !is_steady(&mut steady, target, mark) {
+                        if !is_steady(&mut steady, &target, mark) {
                             open = Some((target, "is not up for two seconds yet".to_owned()));
                         }
                     }
@@ -61,24 +62,21 @@ impl ServiceRun<'_> {
             }
             let Some((target, how)) = open else { return Ok(()) };
             if Instant::now() >= deadline {
-                return Err(self.unhealthy(code, target, &format!("{how} after {} s", timeout.as_secs())));
+                return Err(self.unhealthy(when, &target, &format!("{how} after {} s", timeout.as_secs())));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    fn is_awaited(&self, target: &Target) -> bool {
-        let ran = self.ledger.prior.as_ref().is_none_or(|prior| prior.contains(target));
-        (ran || self.ledger.new.contains(target)) && !self.ledger.stopped.contains(target)
-    }
-
-    fn unhealthy(&self, code: Code, target: &Target, how: &str) -> Failure {
+    fn unhealthy(&self, when: When, target: &Target, how: &str) -> Failure {
         let message = format!("`{target}` of `{}` {how}", self.plan.service);
-        Failure::new(code, message).hint(format!("svc logs {}", self.plan.service))
+        let failure = Failure::new(Code::UnitOrContainer, message);
+        let failure = failure.hint(format!("svc logs {}", self.plan.service));
+        if when == When::Normal { failure } else { self.owed(failure) }
     }
 
-    /// One look at all of them: two questions, however many there are.
-    async fn look(&self, targets: &[&Target]) -> Vec<Look> {
+    /// One look at all of them: a fixed number of questions, however many there are.
+    async fn look(&self, targets: &[&Target]) -> Vec<(Target, Look)> {
         let units: Vec<UnitName> = targets
             .iter()
             .filter_map(|target| match target {
@@ -86,31 +84,53 @@ impl ServiceRun<'_> {
                 Target::Container(_) => None,
             })
             .collect();
-        let has_containers = targets.len() > units.len();
-        let (details, containers) = tokio::join!(self.unit_states(&units), self.containers(has_containers));
+        let units = self.unit_states(&units).await;
+        let has_stack = units.as_ref().is_ok_and(|units| units.values().any(|(_, d)| d.remains_after_exit));
+        let has_containers = targets.iter().any(|target| matches!(target, Target::Container(_)));
+        let containers = self.containers(has_stack || has_containers).await;
         let mut looks = Vec::new();
-        for target in targets {
-            looks.push(match target {
-                Target::Unit(unit) => match &details {
-                    Ok(details) => look_at_unit(details.get(unit)),
-                    Err(failure) => Look::Waiting(failure.message.clone()),
-                },
-                Target::Container(name) => match &containers {
-                    Ok(containers) => {
-                        let found = containers.iter().find(|container| container.name == *name);
-                        self.look_at_container(target, found).await
-                    }
-                    Err(failure) => Look::Waiting(failure.message.clone()),
-                },
-            });
+        for target in targets.iter().copied() {
+            let look = match target {
+                Target::Unit(unit) => look_at_unit(&units, &containers, unit),
+                Target::Container(name) => self.look_at_named(&containers, target, name).await,
+            };
+            looks.push((target.clone(), look));
+        }
+        for container in
+            containers.iter().flatten().filter(|container| has_stack && self.is_of_stack(container))
+        {
+            let target = Target::container(container);
+            if !targets.contains(&&target) {
+                let look = self.look_at_container(&target, container).await;
+                looks.push((target, look));
+            }
         }
         looks
     }
 
-    async fn unit_states(
+    /// Whether a container is one that the service's compose unit keeps up. One that ended well has done its work.
+    fn is_of_stack(&self, container: &Container) -> bool {
+        let service = self.engine.config.services.get(&self.plan.service);
+        let is_done = container.state == ContainerState::Exited && container.exit_code == Some(0);
+        container.compose.is_some() && !is_done && service.is_some_and(|service| belongs(service, container))
+    }
+
+    async fn look_at_named(
         &self,
-        names: &[UnitName],
-    ) -> Result<HashMap<UnitName, (ActiveState, UnitDetails)>, Failure> {
+        containers: &Result<Vec<Container>, Failure>,
+        target: &Target,
+        name: &str,
+    ) -> Look {
+        match containers {
+            Ok(containers) => match containers.iter().find(|container| container.name == name) {
+                Some(container) => self.look_at_container(target, container).await,
+                None => Look::Ended("is gone".to_owned()),
+            },
+            Err(failure) => Look::Waiting(failure.message.clone()),
+        }
+    }
+
+    async fn unit_states(&self, names: &[UnitName]) -> UnitStates {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
@@ -128,8 +148,7 @@ impl ServiceRun<'_> {
         self.engine.outside.docker.containers().await.map_err(|error| Failure::from(&error))
     }
 
-    async fn look_at_container(&self, target: &Target, container: Option<&Container>) -> Look {
-        let Some(container) = container else { return Look::Ended("is gone".to_owned()) };
+    async fn look_at_container(&self, target: &Target, container: &Container) -> Look {
         match container.state {
             ContainerState::Running | ContainerState::Paused => {}
             ContainerState::Created | ContainerState::Restarting => {
@@ -142,7 +161,7 @@ impl ServiceRun<'_> {
                 return Look::Ended(format!("ended: {}", container.status_text.to_lowercase()));
             }
         }
-        let lenient = self.ledger.was_unhealthy.contains(target);
+        let lenient = self.ledger.was_unwell(target);
         match container.health {
             Some(ContainerHealth::Healthy) => Look::Well,
             Some(ContainerHealth::Starting) if !lenient => Look::Waiting("is not healthy yet".to_owned()),
@@ -155,29 +174,32 @@ impl ServiceRun<'_> {
     }
 }
 
-fn look_at_unit(seen: Option<&(ActiveState, UnitDetails)>) -> Look {
-    let Some((active, details)) = seen else { return Look::Ended("is gone".to_owned()) };
-    match active {
-        // It has done its work, and remains only as a mark of that.
-        ActiveState::Active if details.remains_after_exit => Look::Well,
-        ActiveState::Active | ActiveState::Reloading => {
+fn look_at_unit(units: &UnitStates, containers: &Result<Vec<Container>, Failure>, unit: &UnitName) -> Look {
+    let units = match units {
+        Ok(units) => units,
+        Err(failure) => return Look::Waiting(failure.message.clone()),
+    };
+    let Some((active, details)) = units.get(unit) else { return Look::Ended("is gone".to_owned()) };
+    match (active, containers) {
+        // It has done its work and remains only as a mark of that: its containers are looked at instead.
+        (ActiveState::Active, Ok(_)) if details.remains_after_exit => Look::Well,
+        (ActiveState::Active, Err(failure)) if details.remains_after_exit => {
+            Look::Waiting(failure.message.clone())
+        }
+        (ActiveState::Active | ActiveState::Reloading, _) => {
             Look::Running(format!("{} {:?}", details.restarts, details.since))
         }
-        ActiveState::Activating | ActiveState::Deactivating => Look::Waiting("is not up".to_owned()),
-        ActiveState::Inactive | ActiveState::Failed => Look::Ended(format!("ended: {}", details.result)),
+        (ActiveState::Activating | ActiveState::Deactivating, _) => Look::Waiting("is not up".to_owned()),
+        (ActiveState::Inactive | ActiveState::Failed, _) => Look::Ended(format!("ended: {}", details.result)),
     }
 }
 
-fn is_steady<'a>(
-    seen: &mut HashMap<&'a Target, (String, Instant)>,
-    target: &'a Target,
-    mark: String,
-) -> bool {
+fn is_steady(seen: &mut HashMap<Target, (String, Instant)>, target: &Target, mark: String) -> bool {
     let now = Instant::now();
     match seen.get(target) {
         Some((before, since)) if *before == mark => now.duration_since(*since) >= STEADY_FOR,
         _ => {
-            seen.insert(target, (mark, now));
+            seen.insert(target.clone(), (mark, now));
             false
         }
     }

@@ -1,7 +1,9 @@
 //! What a service's run owes: everything it changed and has not put back.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use super::prior::Prior;
 use crate::plan::{ExchangePair, Target};
 
 /// What was stopped, exchanged, and how long something was down.
@@ -9,16 +11,18 @@ use crate::plan::{ExchangePair, Target};
 pub(super) struct Ledger {
     /// Stopped, or about to be; in that order.
     pub(super) stopped: Vec<Target>,
+    /// Stages that this run made.
+    pub(super) staged: Vec<PathBuf>,
     /// Trees that changed places and stay so unless something fails.
     pub(super) exchanged: Vec<ExchangePair>,
     /// Trees could not be put back: the service must not run on the mixture.
     pub(super) mixed: bool,
     /// What ran before, if that was looked at.
-    pub(super) prior: Option<Vec<Target>>,
-    /// Units that were off before and that this run started.
+    pub(super) prior: Option<Prior>,
+    /// Targets that were off before and that this run started.
     pub(super) new: Vec<Target>,
-    /// Containers whose own health check said no before anything was touched.
-    pub(super) was_unhealthy: Vec<Target>,
+    /// All that this run stopped, started or restarted.
+    touched: Vec<Target>,
     down_since: Option<Instant>,
     downtime_ms: Option<u64>,
 }
@@ -26,8 +30,17 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Notes targets that are about to be stopped.
     pub(super) fn stopping(&mut self, targets: &[Target]) {
+        if targets.is_empty() {
+            return;
+        }
         self.stopped.extend(targets.iter().cloned());
+        self.touching(targets);
         self.down_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Notes targets that are about to be started or restarted.
+    pub(super) fn touching(&mut self, targets: &[Target]) {
+        self.touched.extend(targets.iter().cloned());
     }
 
     /// Notes a target that runs again.
@@ -45,6 +58,39 @@ impl Ledger {
     pub(super) fn new_are_off(&mut self) {
         let new = std::mem::take(&mut self.new);
         self.stopped.retain(|target| !new.contains(target));
+    }
+
+    /// Whether a target may be stopped: it ran when the prior state was noted, or this run started it.
+    pub(super) fn may_stop(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_none_or(|prior| prior.running.contains(target)) || self.new.contains(target)
+    }
+
+    /// Whether a target has to be started again.
+    pub(super) fn owes(&self, target: &Target) -> bool {
+        let leaving = self.prior.as_ref().is_some_and(|prior| prior.leaving.contains(target));
+        self.stopped.contains(target) && !leaving
+    }
+
+    /// Whether a target has to prove that it works: this run changed it, it is not off, and it worked before.
+    /// What is still off failed to start, which has been said.
+    pub(super) fn awaits(&self, target: &Target) -> bool {
+        let restless = self.prior.as_ref().is_some_and(|prior| prior.restless.contains(target));
+        self.touched.contains(target) && !self.stopped.contains(target) && !restless
+    }
+
+    /// Whether a target's own health check said no before anything was touched.
+    pub(super) fn was_unwell(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_some_and(|prior| prior.unwell.contains(target))
+    }
+
+    /// Whether a container was paused before.
+    pub(super) fn was_paused(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_some_and(|prior| prior.paused.contains(target))
+    }
+
+    /// Whether the stages hold data that was live before this run.
+    pub(super) fn holds_old_trees(&self) -> bool {
+        self.mixed || !self.exchanged.is_empty()
     }
 
     /// How long something of the service was down, in milliseconds; what still is counts up to now.

@@ -12,7 +12,7 @@ use crate::durable;
 use crate::event::Body;
 use crate::exchange;
 use crate::failure::Failure;
-use crate::plan::{ExchangePair, STAGE_PREFIX, StageStep, Step, Target};
+use crate::plan::{ExchangePair, STAGE_PREFIX, StageStep, Step, Target, When};
 use crate::records::{ReplacedTrees, ServiceRecord};
 use crate::restic::{Counts, Progress, RestoreRequest};
 
@@ -25,7 +25,7 @@ impl ServiceRun<'_> {
             Failure::new(code, format!("the stage `{}` cannot be made", step.stage.display()))
                 .because(error.to_string())
         })?;
-        self.report.restored = Some(step.snapshot.clone());
+        self.ledger.staged.push(step.stage.clone());
         let request = RestoreRequest {
             snapshot: step.snapshot.clone(),
             include: step.include.clone(),
@@ -77,12 +77,11 @@ impl ServiceRun<'_> {
                     .map_err(|error| Failure::from_error(Code::NoSpace, &error))
             }
             Ok(Err(error)) => {
+                self.ledger.exchanged = still_exchanged(pairs, &error.stuck);
                 self.ledger.mixed = !error.stuck.is_empty();
                 let code = if self.ledger.mixed { Code::NotResumed } else { Code::Failed };
                 let failure = Failure::from_error(code, &error);
-                let stuck =
-                    error.stuck.iter().map(|path| format!("`{}` could not be put back", path.display()));
-                Err(stuck.fold(failure, Failure::because))
+                Err(error.stuck.iter().map(|path| stuck(path)).fold(failure, Failure::because))
             }
             Err(error) => {
                 self.ledger.mixed = true;
@@ -91,40 +90,57 @@ impl ServiceRun<'_> {
         }
     }
 
-    /// If trees were exchanged: stops the service, puts the old ones back, starts it.
+    /// If trees were exchanged: stops the service, puts the old ones back, starts it. Whatever fails of this, what ran
+    /// before runs afterwards, unless its data is a mixture.
     pub(super) async fn revert(
         &mut self,
-        pairs: &[ExchangePair],
         stop: &[Vec<Target>],
         start: &[Vec<Target>],
     ) -> Result<(), Failure> {
         if self.ledger.exchanged.is_empty() {
             return Ok(());
         }
+        let mut result = Ok(());
         for wave in stop {
-            self.stop(wave).await?;
+            if result.is_ok() {
+                // Without its old data it is not as it was, even when it runs.
+                result = self.stop(wave).await.map_err(|f| Failure { code: Code::NotResumed, ..f });
+            }
         }
-        self.ledger.new_are_off();
-        let work = pairs.to_vec();
-        let stuck = spawn_blocking(move || exchange::put_back(&work)).await;
-        let stuck = stuck.unwrap_or_else(|_| pairs.iter().map(|pair| pair.live.clone()).collect());
-        if let Some(path) = stuck.first() {
-            self.ledger.mixed = true;
-            let message = format!("`{}` could not be put back", path.display());
-            return Err(Failure::new(Code::NotResumed, message));
+        if result.is_ok() {
+            self.ledger.new_are_off();
+            result = self.put_back().await;
         }
-        self.ledger.exchanged.clear();
-        let body = Body::Exchanged { service: self.service(), pairs: pairs.to_vec() };
+        for wave in start {
+            result = result.and(self.resume(wave).await);
+        }
+        result
+    }
+
+    async fn put_back(&mut self) -> Result<(), Failure> {
+        let pairs = self.ledger.exchanged.clone();
+        let work = pairs.clone();
+        let left = spawn_blocking(move || exchange::put_back(&work)).await;
+        let left = left.unwrap_or_else(|_| pairs.iter().map(|pair| pair.live.clone()).collect());
+        self.ledger.exchanged = still_exchanged(&pairs, &left);
+        self.ledger.mixed = !left.is_empty();
+        if let Some(path) = left.first() {
+            return Err(Failure::new(Code::NotResumed, stuck(path)));
+        }
+        let body = Body::Exchanged { service: self.service(), pairs };
         // The old trees are back: that it cannot be written down must not keep the service off.
         let _ = self.engine.recorder.announce(body).await;
-        for wave in start {
-            self.resume(wave).await?;
-        }
         Ok(())
     }
 
-    /// Removes a stage; only what svc itself named so.
-    pub(super) async fn drop_stage(stage: &Path) -> Result<(), Failure> {
+    /// Removes a stage; only what svc itself named so, and after a failure only what this run made and what holds
+    /// nothing that was live.
+    pub(super) async fn drop_stage(&self, stage: &Path, when: When) -> Result<(), Failure> {
+        let ledger = &self.ledger;
+        let is_needed = ledger.holds_old_trees() || !ledger.staged.iter().any(|made| made == stage);
+        if when == When::OnFailure && is_needed {
+            return Ok(());
+        }
         let name = stage.file_name().unwrap_or_default().to_string_lossy();
         if !name.starts_with(STAGE_PREFIX) {
             let message = format!("`{}` is no stage and is not removed", stage.display());
@@ -133,11 +149,28 @@ impl ServiceRun<'_> {
         let path = stage.to_path_buf();
         match spawn_blocking(move || std::fs::remove_dir_all(path)).await {
             Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                // What was asked for is done; only something is left over.
                 let message = format!("the stage `{}` cannot be removed", stage.display());
-                Err(Failure::new(Code::Failed, message).because(error.to_string()))
+                Err(Failure::new(Code::Partial, message).because(error.to_string()))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Says in the report what was restored, and where the replaced trees are.
+    pub(super) fn report_trees(&mut self) {
+        if !self.ledger.holds_old_trees() {
+            return;
+        }
+        if !self.ledger.mixed {
+            self.report.restored = self.plan.steps.iter().find_map(|planned| match &planned.step {
+                Step::Stage(step) => Some(step.snapshot.clone()),
+                _ => None,
+            });
+        }
+        let stages = self.stages();
+        self.report.kept.clone_from(&stages);
+        self.engine.recorder.tell(Body::TreesKept { service: self.service(), stages });
     }
 
     /// Notes where the replaced trees are, so that they can come back.
@@ -145,22 +178,29 @@ impl ServiceRun<'_> {
         if self.ledger.exchanged.is_empty() {
             return;
         }
+        // Stages of earlier restores that could not be removed are not forgotten: the next one tries again.
+        let earlier = record.replaced.iter().flat_map(|replaced| &replaced.stages);
+        let left = earlier.filter(|stage| stage.is_dir()).cloned();
         record.replaced = Some(ReplacedTrees {
             run: self.engine.run.clone(),
             at: (self.engine.now)(),
-            stages: self.stages(),
+            stages: self.stages().into_iter().chain(left).collect(),
             pairs: self.ledger.exchanged.clone(),
         });
     }
 
-    /// The stages of this plan that are there: after a restore they hold what was replaced.
-    pub(super) fn stages(&self) -> Vec<PathBuf> {
-        let stage = |planned: &crate::plan::PlannedStep| match &planned.step {
-            Step::Stage(step) if step.stage.is_dir() => Some(step.stage.clone()),
-            _ => None,
-        };
-        self.plan.steps.iter().filter_map(stage).collect()
+    /// The stages of this run that are there: after a restore they hold what was replaced.
+    fn stages(&self) -> Vec<PathBuf> {
+        self.ledger.staged.iter().filter(|stage| stage.is_dir()).cloned().collect()
     }
+}
+
+fn still_exchanged(pairs: &[ExchangePair], stuck: &[PathBuf]) -> Vec<ExchangePair> {
+    pairs.iter().filter(|pair| stuck.contains(&pair.live)).cloned().collect()
+}
+
+fn stuck(live: &Path) -> String {
+    format!("`{}` could not be put back", live.display())
 }
 
 fn below(stage: &Path, path: &Path) -> PathBuf {

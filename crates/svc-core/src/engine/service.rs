@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use super::ledger::Ledger;
-use super::{Engine, millis};
+use super::{Engine, caught, millis};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::lock::{LockError, ServiceLock};
-use crate::names::ServiceName;
-use crate::plan::{PlannedStep, ServicePlan, Step, When};
+use crate::names::{RepositoryName, ServiceName};
+use crate::plan::{PlannedStep, ServicePlan, Step, Target, When};
 use crate::report::ServiceReport;
 
 /// One service's part of a run.
@@ -20,6 +20,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) plan: &'a ServicePlan,
     pub(super) ledger: Ledger,
     pub(super) report: ServiceReport,
+    /// Repositories that took no snapshot, and why.
+    pub(super) unsaved: Vec<(RepositoryName, Code)>,
     began: Instant,
     aborted: bool,
 }
@@ -27,7 +29,8 @@ pub(super) struct ServiceRun<'a> {
 impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
-        Self { engine, goal, plan, ledger: Ledger::default(), report, began: Instant::now(), aborted: false }
+        let (ledger, unsaved) = (Ledger::default(), Vec::new());
+        Self { engine, goal, plan, ledger, report, unsaved, began: Instant::now(), aborted: false }
     }
 
     pub(super) fn service(&self) -> ServiceName {
@@ -39,13 +42,15 @@ impl<'a> ServiceRun<'a> {
         self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
         self.report.skipped = self.plan.skipped.clone();
         self.report.failures = self.plan.refused.clone();
-        if !self.plan.steps.is_empty() {
-            match self.lock() {
-                Ok(_lock) => self.run_steps().await,
-                Err(failure) => self.report.failures.push(failure),
-            }
+        let touches = !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
+        let lock = if touches { self.lock().map(Some) } else { Ok(None) };
+        match &lock {
+            Ok(Some(_)) => self.run_steps().await,
+            Ok(None) => {}
+            Err(failure) => self.report.failures.push(failure.clone()),
         }
-        self.finish()
+        // The lock is held to the end: the record is read and written under it.
+        self.finish(matches!(lock, Ok(Some(_))))
     }
 
     fn lock(&self) -> Result<ServiceLock, Failure> {
@@ -64,7 +69,9 @@ impl<'a> ServiceRun<'a> {
 
     async fn run_steps(&mut self) {
         for (index, planned) in self.plan.steps.iter().enumerate() {
-            if !self.aborted && planned.when == When::Normal {
+            // What is only cleaned up after a success is not worth undoing that success.
+            let is_cleaning = matches!(planned.step, Step::DropStage { .. });
+            if !self.aborted && planned.when == When::Normal && !is_cleaning {
                 self.heed_cancel();
             }
             let due = match planned.when {
@@ -93,7 +100,7 @@ impl<'a> ServiceRun<'a> {
         let result = match announced {
             // What pays back is done even when it cannot be written down.
             Err(error) if planned.when == When::Normal => Err(Failure::from_error(Code::NoSpace, &error)),
-            _ => self.execute(&planned.step, planned.when).await,
+            _ => caught(self.execute(&planned.step, planned.when)).await,
         };
         let failure = result.err();
         let finished =
@@ -101,7 +108,8 @@ impl<'a> ServiceRun<'a> {
         self.engine.recorder.tell(finished);
         if let Some(failure) = failure {
             // One repository's failure does not keep the next one from its snapshot.
-            self.aborted |= !matches!(planned.step, Step::Backup(_)) || self.engine.cancel.code().is_some();
+            let ends = !matches!(planned.step, Step::Backup(_) | Step::DropStage { .. });
+            self.aborted |= ends || self.engine.cancel.code().is_some();
             self.report.failures.push(failure);
         }
     }
@@ -120,16 +128,38 @@ impl<'a> ServiceRun<'a> {
             Step::Stage(step) => self.stage(step).await,
             Step::VerifyStage(step) => self.verify_stage(step).await,
             Step::Exchange { pairs } => self.exchange(pairs).await,
-            Step::Revert { pairs, stop, start } => self.revert(pairs, stop, start).await,
-            Step::DropStage { stage } => Self::drop_stage(stage).await,
+            Step::Revert { stop, start, .. } => self.revert(stop, start).await,
+            Step::DropStage { stage } => self.drop_stage(stage, when).await,
         }
     }
 
-    fn finish(mut self) -> ServiceReport {
+    /// Says 5 when something that was to run again does not, whatever the reason: no fault of svc's own may hide it.
+    fn report_owed(&mut self) {
+        let is_said = |failure: &Failure| matches!(failure.code, Code::NotResumed | Code::Terminated);
+        let resumes = |planned: &PlannedStep, target: &Target| match &planned.step {
+            Step::Resume { targets } => targets.contains(target),
+            _ => false,
+        };
+        let returns = |target: &&Target| {
+            self.ledger.owes(target) && self.plan.steps.iter().any(|planned| resumes(planned, target))
+        };
+        if self.report.failures.iter().any(is_said) {
+            return;
+        }
+        if let Some(target) = self.ledger.stopped.iter().find(returns) {
+            let failure = Failure::new(Code::NotResumed, format!("`{target}` was not started again"));
+            let hint = format!("svc start {}", self.plan.service);
+            self.report.failures.push(failure.hint(hint));
+        }
+    }
+
+    fn finish(mut self, is_locked: bool) -> ServiceReport {
+        self.report_trees();
+        self.report_owed();
         self.report.downtime_ms = self.ledger.downtime_ms();
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
-        if let Err(failure) = self.keep_record() {
+        if is_locked && let Err(failure) = self.keep_record() {
             self.report.code = Code::worst([self.report.code, failure.code]);
             self.report.failures.push(failure);
         }

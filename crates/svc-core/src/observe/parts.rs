@@ -64,6 +64,7 @@ fn candidates(service: &Service) -> Vec<UnitName> {
         return service.units.clone();
     }
     let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    let by_rule = by_rule.filter(|unit| service.restore.compose_unit.as_ref() != Some(unit));
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
 
@@ -73,14 +74,13 @@ async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
     }
     let units = outside.systemd.units(&names).await?;
     let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    // A unit that vanished between the two questions is no reason to know nothing of all others.
-    let details = outside.systemd.details(&existing).await.unwrap_or_default();
-    let mut details: HashMap<UnitName, UnitDetails> =
-        details.into_iter().map(|d| (d.name.clone(), d)).collect();
+    let details = outside.systemd.details(&existing).await?;
+    let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
     let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
     Ok(known
         .map(|(asked, unit)| {
-            let details = details.remove(&unit.name);
+            // Two services may share a unit, so the details are not taken out.
+            let details = details.get(&unit.name).cloned();
             (asked, (unit, details))
         })
         .collect())
@@ -104,13 +104,18 @@ fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], know
 }
 
 fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
-    let belongs = |container: &&Container| match &container.compose {
+    match containers {
+        Ok(all) => parts.containers = all.iter().filter(|one| belongs(service, one)).cloned().collect(),
+        Err(error) => parts.docker = Some(Failure::from(error)),
+    }
+}
+
+/// Whether a container is one of the service's: by its compose project, or by its name.
+#[must_use]
+pub(crate) fn belongs(service: &Service, container: &Container) -> bool {
+    match &container.compose {
         Some(compose) => compose.project == service.compose.project && !compose.oneoff,
         None => container.name == service.name.as_str(),
-    };
-    match containers {
-        Ok(all) => parts.containers = all.iter().filter(belongs).cloned().collect(),
-        Err(error) => parts.docker = Some(Failure::from(error)),
     }
 }
 

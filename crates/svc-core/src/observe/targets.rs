@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, StatxFlags};
 
 use super::sources::{Source, private_directory, volume};
 use crate::code::Code;
@@ -13,7 +14,7 @@ use crate::docker::Volume;
 use crate::failure::Failure;
 use crate::goal::SnapshotChoice;
 use crate::mounts;
-use crate::names::RepositoryName;
+use crate::names::{RepositoryName, VolumeName};
 use crate::outside::Outside;
 use crate::plan::choose;
 use crate::records::ServiceRecord;
@@ -26,7 +27,7 @@ pub struct ObservedRestore {
     pub snapshot: Snapshot,
     /// Each declared target.
     pub targets: Vec<ObservedTarget>,
-    /// Free bytes and inodes of each file system that takes a stage, by device number.
+    /// Free bytes and inodes of each file system that takes a stage, by mount number.
     pub free: BTreeMap<u64, Free>,
 }
 
@@ -43,7 +44,7 @@ pub struct ObservedTarget {
     pub counts: Option<Counts>,
     /// Whether there is anything at the live path.
     pub exists: bool,
-    /// The directory that can take the stage, and its device.
+    /// The directory that can take the stage, and the number of its mount.
     pub stage_in: (PathBuf, u64),
 }
 
@@ -62,6 +63,8 @@ pub(super) struct Wish<'a> {
     pub(super) repository: &'a RepositoryName,
     pub(super) choice: &'a SnapshotChoice,
     pub(super) now: Timestamp,
+    /// svc's own directories.
+    pub(super) own: [&'a Path; 2],
 }
 
 /// Chooses the snapshot, asks what it holds, and looks at each target.
@@ -77,7 +80,14 @@ pub(super) async fn observe(
     let snapshot = choose(snapshots, wish.service, wish.repository, wish.choice, record, wish.now)?;
     let mut targets = Vec::new();
     for source in declared(wish.service) {
-        targets.push(target(source, wish.service, volumes, snapshot)?);
+        let target = target(source, wish.service, volumes, snapshot)?;
+        if let Some(own) = wish.own.iter().find(|own| own.starts_with(&target.live)) {
+            let message = format!("`{}` holds svc's own `{}`", target.live.display(), own.display());
+            return Err(
+                Failure::new(Code::Refused, message).hint("declare the directories beside it instead")
+            );
+        }
+        targets.push(target);
     }
     let paths: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let contents = outside.restic.contents(wish.repository, &snapshot.id, &paths).await;
@@ -88,7 +98,34 @@ pub(super) async fn observe(
         let (directory, device) = &target.stage_in;
         free.insert(*device, room(directory)?);
     }
+    let targets = outermost(&targets)?;
     Ok(ObservedRestore { snapshot: snapshot.clone(), targets, free })
+}
+
+/// Leaves out what another target brings along: exchanged twice, its old data would be back.
+fn outermost(targets: &[ObservedTarget]) -> Result<Vec<ObservedTarget>, Failure> {
+    let mut kept: Vec<ObservedTarget> = Vec::new();
+    for (index, target) in targets.iter().enumerate() {
+        let mut others = targets.iter().enumerate().filter(|(other, _)| *other != index);
+        // Of two that are the same, the first one is kept.
+        let covers = |(at, other): &(usize, &ObservedTarget)| {
+            target.live.starts_with(&other.live) && (target.live != other.live || *at < index)
+        };
+        let Some((_, outer)) = others.find(covers) else {
+            kept.push(target.clone());
+            continue;
+        };
+        let below = target.live.strip_prefix(&outer.live).unwrap_or(Path::new(""));
+        if target.path != outer.path.join(below) {
+            let message = format!("{} lies in {}, but not so in the snapshot", target.source, outer.source);
+            return Err(Failure::new(Code::Refused, message));
+        }
+        if target.counts.is_none() {
+            // Kept, so that its absence from the snapshot is told.
+            kept.push(target.clone());
+        }
+    }
+    Ok(kept)
 }
 
 fn declared(service: &Service) -> Vec<Source> {
@@ -115,7 +152,7 @@ fn target(
         }
     };
     let exists = check_live(&live)?;
-    let stage_in = stage_directory(&live, matches!(source, Source::Volume(_)))?;
+    let stage_in = stage_directory(&live, &source)?;
     Ok(ObservedTarget { source, live, path, counts: None, exists, stage_in })
 }
 
@@ -151,24 +188,34 @@ fn check_live(live: &Path) -> Result<bool, Failure> {
     }
 }
 
-/// A directory on the live path's file system: its parent, or for a volume the one above Docker's volumes root,
-/// in which dockerd would take a stray directory for a volume.
-fn stage_directory(live: &Path, is_volume: bool) -> Result<(PathBuf, u64), Failure> {
+/// A directory on the live path's file system: its parent, or for a volume in Docker's own directory the one above the
+/// volumes root, in which dockerd would take a stray directory for a volume.
+fn stage_directory(live: &Path, source: &Source) -> Result<(PathBuf, u64), Failure> {
     let ancestor = live.ancestors().skip(1).find(|directory| directory.is_dir());
     let parent = ancestor.ok_or_else(|| {
         Failure::new(Code::Failed, format!("`{}` has no directory above it", live.display()))
     })?;
-    let device = device(parent)?;
-    let above_volumes = is_volume.then(|| live.ancestors().nth(3)).flatten();
-    let chosen = above_volumes.filter(|root| self::device(root).is_ok_and(|other| other == device));
-    Ok((chosen.unwrap_or(parent).to_path_buf(), device))
+    let mount = mount(parent)?;
+    let is_dockers = |name: &VolumeName| live.ends_with(Path::new(name.as_str()).join("_data"));
+    let above_volumes = match source {
+        Source::Volume(name) if is_dockers(name) => live.ancestors().nth(3),
+        Source::Volume(_) | Source::Path(_) => None,
+    };
+    let chosen = above_volumes.filter(|root| self::mount(root).is_ok_and(|other| other == mount));
+    Ok((chosen.unwrap_or(parent).to_path_buf(), mount))
 }
 
-fn device(path: &Path) -> Result<u64, Failure> {
-    let metadata = std::fs::metadata(path).map_err(|error| {
+/// The number of the mount that a directory is in; its device where the kernel does not tell. Two mounts of one file
+/// system, as bind mounts make them, cannot exchange anything.
+fn mount(path: &Path) -> Result<u64, Failure> {
+    let failed = |error: std::io::Error| {
         Failure::new(Code::Failed, format!("`{}` cannot be seen", path.display())).because(error.to_string())
-    })?;
-    Ok(metadata.dev())
+    };
+    let wanted = StatxFlags::MNT_ID;
+    match rustix::fs::statx(rustix::fs::CWD, path, AtFlags::empty(), wanted) {
+        Ok(stat) if stat.stx_mask & wanted.bits() != 0 => Ok(stat.stx_mnt_id),
+        _ => std::fs::metadata(path).map(|metadata| metadata.dev()).map_err(failed),
+    }
 }
 
 fn room(path: &Path) -> Result<Free, Failure> {
@@ -190,16 +237,35 @@ mod tests {
         let docker = tempfile::tempdir().unwrap();
         let live = docker.path().join("volumes/a/_data");
         std::fs::create_dir_all(&live).unwrap();
-        assert_eq!(stage_directory(&live, true).unwrap().0, docker.path());
-        assert_eq!(stage_directory(&live, false).unwrap().0, docker.path().join("volumes/a"));
+        let volume = Source::Volume("a".parse().unwrap());
+        assert_eq!(stage_directory(&live, &volume).unwrap().0, docker.path());
+        let path = Source::Path(live.clone());
+        assert_eq!(stage_directory(&live, &path).unwrap().0, docker.path().join("volumes/a"));
+    }
+
+    #[test]
+    fn a_volume_that_is_bound_elsewhere_is_staged_beside_its_device() {
+        let root = tempfile::tempdir().unwrap();
+        let live = root.path().join("data/app/db");
+        std::fs::create_dir_all(&live).unwrap();
+        let volume = Source::Volume("db".parse().unwrap());
+        assert_eq!(stage_directory(&live, &volume).unwrap().0, root.path().join("data/app"));
     }
 
     #[test]
     fn a_missing_path_is_staged_in_its_nearest_directory() {
         let root = tempfile::tempdir().unwrap();
         let live = root.path().join("gone/deep/data");
-        assert_eq!(stage_directory(&live, false).unwrap().0, root.path());
+        assert_eq!(stage_directory(&live, &Source::Path(live.clone())).unwrap().0, root.path());
         assert_eq!(check_live(&live), Ok(false));
+    }
+
+    #[test]
+    fn two_mounts_are_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("a")).unwrap();
+        assert_ne!(mount(root.path()).unwrap(), mount(Path::new("/proc")).unwrap());
+        assert_eq!(mount(root.path()).unwrap(), mount(&root.path().join("a")).unwrap());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::lifecycle::{self, down_waves, up_waves};
 use super::{BackupStep, ServicePlan, Step, Target, When, snapshots_of};
+use crate::code::Code;
 use crate::config::{Config, Quiesce, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
@@ -45,6 +46,15 @@ pub(super) fn service(
 fn sources(service: &Service, seen: &ObservedService) -> Result<Vec<PathBuf>, Vec<Failure>> {
     let (paths, mut failures): (Vec<_>, Vec<_>) =
         seen.sources.iter().partition_map(|source| source.path.clone());
+    let stops = service.backup.quiesce != Quiesce::None;
+    if let Some(missing) = seen.parts.missing_units.first().filter(|_| stops) {
+        // Whether the service runs is not known then: it may run under another name.
+        failures.insert(0, lifecycle::missing_unit(missing));
+    }
+    if seen.sources.is_empty() {
+        let message = format!("`{}` declares nothing to back up", service.name);
+        failures.push(Failure::new(Code::Failed, message).hint("set `backup.volumes` or `backup.paths`"));
+    }
     if let Some(unknown) = seen.parts.unknown(service) {
         // The volumes fail for the same reason; one sentence is enough.
         failures.retain(|failure| failure.message != unknown.message);
@@ -104,12 +114,13 @@ fn add_steps(
         };
         plan.push(Step::Backup(step), reason);
     }
-    for targets in up_waves(&seen.parts, &running) {
-        lifecycle::add_resume(plan, &seen.parts, targets, service);
+    let up = if stops { up_waves(&seen.parts) } else { Vec::new() };
+    for targets in &up {
+        lifecycle::add_resume(plan, &seen.parts, targets.clone(), service);
     }
-    if !running.is_empty() {
+    if !up.is_empty() {
         let timeout = service.health.timeout.duration();
-        let step = Step::AwaitHealth { targets: running, timeout };
+        let step = Step::AwaitHealth { targets: up.concat(), timeout };
         plan.add(step, When::Always, "it is back only when it works as before");
     }
 }

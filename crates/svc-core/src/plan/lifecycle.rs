@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::config::{Config, Service};
 use crate::docker::{Container, ContainerState};
 use crate::failure::Failure;
-use crate::names::ServiceName;
+use crate::names::{ServiceName, UnitName};
 use crate::observe::{Observed, Parts, is_up};
 use crate::systemd::{ActiveState, LoadState, Unit, UnitDetails};
 
@@ -19,30 +19,49 @@ pub(super) fn start(config: &Config, observed: &Observed, name: &ServiceName) ->
         Err(plan) => return *plan,
     };
     let mut plan = plan;
-    if let Some((masked, _)) = parts.units.iter().find(|(unit, _)| unit.load == LoadState::Masked) {
+    let off = |(unit, _): &&(Unit, Option<UnitDetails>)| !is_up(unit.active);
+    if let Some((masked, _)) = parts.units.iter().filter(off).find(|(unit, _)| is_masked(unit)) {
         let failure = Failure::new(Code::UnitOrContainer, format!("`{}` is masked", masked.name));
         return plan.refuse(failure.hint(format!("systemctl unmask {}", masked.name)));
     }
-    let mut started = Vec::new();
-    for (unit, _) in parts.units.iter().filter(|(unit, _)| !is_up(unit.active)) {
-        let targets = vec![Target::Unit(unit.name.clone())];
-        started.extend(targets.clone());
-        plan.push(Step::Start { targets }, "it is off");
+    let waves = off_waves(parts);
+    if waves.is_empty() {
+        return rest(plan, parts, "it runs already");
     }
-    let by_unit = parts.units.iter().any(|(unit, _)| !is_up(unit.active));
-    if !by_unit {
-        for wave in start_order(&stopped_containers(parts)) {
-            let targets: Vec<Target> = wave.into_iter().map(Target::container).collect();
-            started.extend(targets.clone());
-            plan.push(Step::Start { targets }, "its unit is up, but this is not");
-        }
-    }
-    if started.is_empty() {
-        return plan.skip("it runs already");
-    }
+    add_start(&mut plan, &waves);
     let timeout = service.health.timeout.duration();
-    plan.push(Step::AwaitHealth { targets: started, timeout }, "started means that it works");
+    plan.push(Step::AwaitHealth { targets: waves.concat(), timeout }, "started means that it works");
     plan
+}
+
+/// What is off and can be started: units, each after the one before; when all are up, containers.
+pub(super) fn off_waves(parts: &Parts) -> Waves {
+    let off: Vec<&Unit> =
+        parts.units.iter().map(|(unit, _)| unit).filter(|unit| !is_up(unit.active)).collect();
+    if off.is_empty() {
+        let waves = start_order(&stopped_containers(parts)).into_iter();
+        return waves.map(|wave| wave.into_iter().map(Target::container).collect()).collect();
+    }
+    let startable = off.into_iter().filter(|unit| !is_masked(unit));
+    startable.map(|unit| vec![Target::Unit(unit.name.clone())]).collect()
+}
+
+/// Starts these waves.
+pub(super) fn add_start(plan: &mut ServicePlan, waves: &Waves) {
+    for targets in waves {
+        let of_unit = targets.iter().all(|target| matches!(target, Target::Unit(_)));
+        let reason = if of_unit { "it is off" } else { "its unit is up, but this is not" };
+        plan.push(Step::Start { targets: targets.clone() }, reason);
+    }
+}
+
+/// Nothing is done, if that can be known: that a compose unit is up or off says nothing of its containers.
+fn rest(plan: ServicePlan, parts: &Parts, reason: &str) -> ServicePlan {
+    let is_proof = parts.units.iter().any(|(_, details)| !remains(details.as_ref()));
+    match parts.docker.as_ref().filter(|_| !is_proof) {
+        Some(unknown) => plan.refuse(unknown.clone()),
+        None => plan.skip(reason),
+    }
 }
 
 /// Stops a service: its units, last first, then what of its containers is left.
@@ -66,7 +85,7 @@ pub(super) fn stop(observed: &Observed, name: &ServiceName) -> ServicePlan {
             plan.push(Step::Stop { targets }, "it runs although its unit is off");
         }
     }
-    if plan.steps.is_empty() { plan.skip("it is off already") } else { plan }
+    if plan.steps.is_empty() { rest(plan, parts, "it is off already") } else { plan }
 }
 
 /// Restarts a service: units by one job each, a compose stack container by container unless it is to be made anew.
@@ -98,10 +117,16 @@ pub(super) fn restart(
         for targets in &down {
             plan.push(Step::Stop { targets: targets.clone() }, "it runs");
         }
-        for targets in up_waves(parts, &restarted) {
+        for targets in up_waves(parts) {
             add_resume(&mut plan, parts, targets, service);
         }
     }
+    // A unit's job brings its containers up, too.
+    let by_job = restarted.iter().any(|target| matches!(target, Target::Unit(_)));
+    let is_left = |wave: &Vec<Target>| !by_job || wave.iter().all(|one| matches!(one, Target::Unit(_)));
+    let left: Waves = off_waves(parts).into_iter().filter(is_left).collect();
+    add_start(&mut plan, &left);
+    restarted.extend(left.concat());
     let timeout = service.health.timeout.duration();
     plan.push(Step::AwaitHealth { targets: restarted, timeout }, "restarted means that it works");
     plan
@@ -120,8 +145,7 @@ fn known<'a>(
         return Err(Box::new(plan.skip("it is not configured")));
     };
     if let Some(missing) = seen.parts.missing_units.first() {
-        let failure = Failure::new(Code::UnitOrContainer, format!("unit `{missing}` does not exist"));
-        return Err(Box::new(plan.refuse(failure.hint(format!("systemctl cat {missing}")))));
+        return Err(Box::new(plan.refuse(missing_unit(missing))));
     }
     if seen.parts.is_empty() {
         let unknown = seen.parts.docker.as_ref().or(seen.parts.systemd.as_ref());
@@ -131,6 +155,12 @@ fn known<'a>(
         }));
     }
     Ok((service, &seen.parts, plan))
+}
+
+/// A unit that the configuration names does not exist.
+pub(super) fn missing_unit(name: &UnitName) -> Failure {
+    let failure = Failure::new(Code::UnitOrContainer, format!("unit `{name}` does not exist"));
+    failure.hint(format!("systemctl cat {name}"))
 }
 
 /// What has to stop for the data to hold still, in waves; only what runs.
@@ -160,12 +190,16 @@ pub(crate) fn running(parts: &Parts) -> Vec<Target> {
     down_waves(parts).concat()
 }
 
-/// The same targets in the order in which they come up again.
-pub(super) fn up_waves(parts: &Parts, running: &[Target]) -> Waves {
+/// The same targets in the order in which they come up again; what is going down by itself stays off.
+pub(super) fn up_waves(parts: &Parts) -> Waves {
+    let is_leaving = |target: &Target| {
+        let leaves = |unit: &Unit| unit.active == ActiveState::Deactivating;
+        parts.units.iter().any(|(unit, _)| leaves(unit) && Target::Unit(unit.name.clone()) == *target)
+    };
     down_waves(parts)
         .into_iter()
         .rev()
-        .map(|wave| wave.into_iter().filter(|target| running.contains(target)).collect::<Vec<_>>())
+        .map(|wave| wave.into_iter().filter(|target| !is_leaving(target)).collect::<Vec<_>>())
         .filter(|wave| !wave.is_empty())
         .collect()
 }
@@ -188,6 +222,10 @@ pub(super) fn add_resume(plan: &mut ServicePlan, parts: &Parts, targets: Vec<Tar
         let step = Step::AwaitHealth { targets: awaited, timeout };
         plan.add(step, When::Always, "others start only when it is healthy");
     }
+}
+
+fn is_masked(unit: &Unit) -> bool {
+    unit.load == LoadState::Masked
 }
 
 fn remains(details: Option<&UnitDetails>) -> bool {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::lifecycle::{add_resume, down_waves, up_waves};
+use super::lifecycle::{add_resume, down_waves, off_waves, up_waves};
 use super::{ExchangePair, ServicePlan, StageStep, Step, Target, When};
 use crate::code::Code;
 use crate::config::{Config, Service};
@@ -35,7 +35,7 @@ pub(super) fn service(
     let (Some(service), Some(seen)) = (config.services.get(name), observed.services.get(name)) else {
         return plan.skip("it is not configured");
     };
-    if let Some(unknown) = seen.parts.unknown(service) {
+    if let Some(unknown) = unknown(service, seen) {
         return plan.refuse(unknown.clone());
     }
     let restore = match &seen.restore {
@@ -57,7 +57,15 @@ pub(super) fn service(
     plan
 }
 
-/// One stage for each file system, by device number.
+/// Why it cannot be known whether something runs that has the data open: it would go on with the old trees.
+fn unknown<'a>(service: &Service, seen: &'a ObservedService) -> Option<&'a Failure> {
+    let restore = &service.restore;
+    let may_run = restore.stop_compose || restore.compose_unit.is_some() || !service.units.is_empty();
+    let any = seen.parts.docker.as_ref().or(seen.parts.systemd.as_ref());
+    seen.parts.unknown(service).or(any.filter(|_| may_run))
+}
+
+/// One stage for each mounted file system.
 fn stages(restore: &ObservedRestore, name: &ServiceName, wish: &Wish<'_>) -> BTreeMap<u64, StageStep> {
     let mut stages: BTreeMap<u64, StageStep> = BTreeMap::new();
     let stamp = wish.now.strftime("%Y%m%dT%H%M%SZ");
@@ -117,7 +125,7 @@ fn add_steps(
     let pairs = pairs(restore, stages);
     let down = down_waves(&seen.parts);
     let running = down.concat();
-    let up = up_waves(&seen.parts, &running);
+    let up = up_waves(&seen.parts);
     for stage in stages.values() {
         plan.push(Step::Stage(stage.clone()), "the service runs on meanwhile");
         plan.push(Step::VerifyStage(stage.clone()), "nothing is replaced by something incomplete");
@@ -131,16 +139,18 @@ fn add_steps(
         add_resume(plan, &seen.parts, targets, service);
     }
     let started = add_first_start(plan, seen, restore, wish);
-    let awaited: Vec<Target> = running.into_iter().chain(started.clone()).collect();
+    let timeout = service.health.timeout.duration();
+    let awaited: Vec<Target> = up.concat().into_iter().chain(started.concat()).collect();
     if !awaited.is_empty() {
-        let timeout = service.health.timeout.duration();
-        plan.push(
-            Step::AwaitHealth { targets: awaited, timeout },
-            "a restore is good when the service works",
-        );
+        let step = Step::AwaitHealth { targets: awaited, timeout };
+        plan.push(step, "a restore is good when the service works");
     }
-    let stop = std::iter::once(started).filter(|new| !new.is_empty()).chain(down).collect();
+    let stop = started.into_iter().rev().chain(down).collect();
+    let back = Step::AwaitHealth { targets: up.concat(), timeout };
     plan.add(Step::Revert { pairs, stop, start: up }, When::OnFailure, "the way back");
+    if !running.is_empty() {
+        plan.add(back, When::OnFailure, "it is back only when it works as before");
+    }
     for stage in stages.values() {
         plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
     }
@@ -158,18 +168,17 @@ fn add_first_start(
     seen: &ObservedService,
     restore: &ObservedRestore,
     wish: &Wish<'_>,
-) -> Vec<Target> {
+) -> Vec<Vec<Target>> {
     let is_new = !restore.targets.iter().any(|target| target.exists);
-    let off = || seen.parts.units.iter().filter(|(unit, _)| !crate::observe::is_up(unit.active));
     if !(wish.start || is_new) {
         return Vec::new();
     }
-    let targets: Vec<Target> = off().map(|(unit, _)| Target::Unit(unit.name.clone())).collect();
-    if !targets.is_empty() {
-        let reason = if wish.start { "it was asked for" } else { "it had no data before" };
+    let reason = if wish.start { "it was asked for" } else { "it had no data before" };
+    let waves = off_waves(&seen.parts);
+    for targets in &waves {
         plan.push(Step::Start { targets: targets.clone() }, reason);
     }
-    targets
+    waves
 }
 
 fn pairs(restore: &ObservedRestore, stages: &BTreeMap<u64, StageStep>) -> Vec<ExchangePair> {

@@ -1,5 +1,8 @@
 //! Orders: which containers go down and come up together, and which services need each other.
 
+use std::collections::HashMap;
+
+use crate::config::Config;
 use crate::docker::{ComposeLabels, Container};
 use crate::names::ServiceName;
 
@@ -38,19 +41,30 @@ fn relates(one: &Container, other: &Container, list: fn(&ComposeLabels) -> &Vec<
     }
 }
 
-/// A group number for each service: those connected by an edge, however far, share one.
-pub(super) fn groups(names: &[ServiceName], edges: &[Vec<ServiceName>]) -> Vec<usize> {
-    let mut group: Vec<usize> = (0..names.len()).collect();
-    for (index, first) in edges.iter().enumerate() {
-        for other in first {
-            let Some(position) = names.iter().position(|name| name == other) else { continue };
-            let (Some(&from), Some(&to)) = (group.get(index), group.get(position)) else { continue };
-            for number in group.iter_mut().filter(|number| **number == from) {
-                *number = to;
-            }
+/// All services that start before this one, however far away.
+pub(super) fn first(config: &Config, name: &ServiceName) -> Vec<ServiceName> {
+    let declared = |name: &ServiceName| config.services.get(name).map(|service| service.after.clone());
+    let mut open = declared(name).unwrap_or_default();
+    let mut found: Vec<ServiceName> = Vec::new();
+    while let Some(next) = open.pop() {
+        if next != *name && !found.contains(&next) {
+            open.extend(declared(&next).unwrap_or_default());
+            found.push(next);
         }
     }
-    group
+    found
+}
+
+/// A group number for each configured service: those connected by `after`, however far, share one.
+pub(super) fn groups(config: &Config) -> HashMap<ServiceName, usize> {
+    let mut groups: HashMap<ServiceName, usize> = config.services.keys().cloned().zip(0..).collect();
+    for (name, service) in &config.services {
+        for other in &service.after {
+            let (Some(&from), Some(&to)) = (groups.get(name), groups.get(other)) else { continue };
+            groups.values_mut().filter(|number| **number == from).for_each(|number| *number = to);
+        }
+    }
+    groups
 }
 
 #[cfg(test)]
@@ -99,15 +113,5 @@ mod tests {
     #[test]
     fn a_dependency_that_is_not_there_holds_nobody_up() {
         assert_eq!(order(&[container("web", &["gone"])]), [vec!["web"]]);
-    }
-
-    #[test]
-    fn services_connected_by_any_path_share_a_group() {
-        let names: Vec<ServiceName> = ["a", "b", "c", "d"].iter().map(|n| n.parse().unwrap()).collect();
-        let edges = vec![vec![], vec![names[0].clone()], vec![names[1].clone()], vec![]];
-        let groups = groups(&names, &edges);
-        assert_eq!(groups[0], groups[1]);
-        assert_eq!(groups[1], groups[2]);
-        assert_ne!(groups[2], groups[3]);
     }
 }

@@ -38,7 +38,6 @@ const DAMAGED: &[&str] = &[
     "invalid lock file",
     "wrong data returned",
     "hash does not match",
-    "failed to load snapshot",
 ];
 
 const DENIED: &[&str] = &[
@@ -137,6 +136,7 @@ mod tests {
         for text in [
             "",
             "Fatal: all source directories/files do not exist",
+            "failed to load snapshot [null]: open /r/snapshots/00: no such file or directory",
             "Load(<snapshot/0000000000>, 0, 0) failed: open /r/snapshots/00: no such file or directory",
             "open /data/no space left on device/x: permission denied",
         ] {

@@ -1,0 +1,28 @@
+//! The engine against fakes of systemd, Docker and restic: whole runs, from looking to the report.
+
+#[cfg(test)]
+mod backup;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod restore_faults;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod schedule;
+#[cfg(test)]
+mod show;
+#[cfg(test)]
+mod tap;
+#[cfg(test)]
+mod way_back;

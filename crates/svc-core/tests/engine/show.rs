@@ -1,0 +1,87 @@
+//! A plan in a few lines, for snapshots that people can judge.
+
+use std::fmt::Display;
+use std::fmt::Write;
+
+use svc_core::plan::{ExchangePair, Plan, PlannedStep, ServicePlan, Step, When};
+
+use crate::house::House;
+
+/// The plan as text, the house's own directory left out.
+pub(crate) fn plan(house: &House, plan: &Plan) -> String {
+    let mut text = String::new();
+    for service in &plan.services {
+        show_service(&mut text, service);
+    }
+    text.replace(house.path("").display().to_string().trim_end_matches('/'), "")
+}
+
+fn show_service(text: &mut String, service: &ServicePlan) {
+    writeln!(text, "{}", service.service).unwrap();
+    if let Some(reason) = &service.skipped {
+        writeln!(text, "  skipped: {reason}").unwrap();
+    }
+    for failure in &service.refused {
+        writeln!(text, "  refused {}: {}", failure.code.number(), failure.message).unwrap();
+    }
+    for planned in &service.steps {
+        writeln!(text, "  {}", step(planned)).unwrap();
+    }
+}
+
+fn step(planned: &PlannedStep) -> String {
+    let when = match planned.when {
+        When::Normal => "",
+        When::Always => "always ",
+        When::OnFailure => "on failure ",
+    };
+    format!("{when}{}  ({})", what(&planned.step), planned.reason)
+}
+
+fn what(step: &Step) -> String {
+    match step {
+        Step::CheckSources { sources } => format!("check {}", list(sources.iter().map(|p| p.display()))),
+        Step::WriteManifest { path } => format!("manifest {}", path.display()),
+        Step::RecordPrior { running } => format!("prior [{}]", list(running)),
+        Step::Stop { targets } => format!("stop {}", list(targets)),
+        Step::Resume { targets } => format!("resume {}", list(targets)),
+        Step::Start { targets } => format!("start {}", list(targets)),
+        Step::Restart { targets } => format!("restart {}", list(targets)),
+        Step::AwaitHealth { targets, timeout } => {
+            format!("await {} for {} s", list(targets), timeout.as_secs())
+        }
+        Step::Backup(step) => {
+            let sources = list(step.sources.iter().map(|path| path.display()));
+            let parent = step.parent.as_ref().map_or("none", |id| id.short());
+            format!(
+                "backup to {} of {sources} tags {} host {} exclude {} parent {parent}",
+                step.repository,
+                list(&step.tags),
+                step.host,
+                list(&step.exclude)
+            )
+        }
+        Step::Stage(step) => format!(
+            "stage {} from {} in {}: {} files",
+            list(step.include.iter().map(|path| path.display())),
+            step.repository,
+            step.stage.display(),
+            step.counts.files
+        ),
+        Step::VerifyStage(step) => format!("verify {}", step.stage.display()),
+        Step::Exchange { pairs } => format!("exchange {}", list(pairs.iter().map(pair))),
+        Step::Revert { stop, start, .. } => {
+            let waves = |waves: &Vec<Vec<_>>| list(waves.iter().map(|wave| format!("[{}]", list(wave))));
+            format!("revert, stopping {} and starting {}", waves(stop), waves(start))
+        }
+        Step::DropStage { stage } => format!("drop {}", stage.display()),
+    }
+}
+
+fn pair(pair: &ExchangePair) -> String {
+    format!("{} with {}", pair.live.display(), pair.staged.display())
+}
+
+fn list(items: impl IntoIterator<Item = impl Display>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}

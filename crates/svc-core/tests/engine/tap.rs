@@ -1,0 +1,290 @@
+//! Stands between the engine and the fakes: sees every call in one order, and lets any one of them go wrong.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use svc_core::docker::{Container, ContainerDetails, Docker, DockerError, Volume};
+use svc_core::names::{RepositoryName, SnapshotId, UnitName};
+use svc_core::outside::Outside;
+use svc_core::restic::{
+    BackupRequest, BackupSummary, Counts, Progress, Restic, ResticError, ResticFailure, RestoreRequest,
+    Snapshot,
+};
+use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It is refused, and nothing was done.
+    Refused,
+    /// Nobody answers, and nothing was done.
+    Unreachable,
+    /// It was done, but the answer says otherwise.
+    LostAnswer,
+    /// Nothing comes back until its deadline.
+    Late,
+    /// The code behind it has a bug.
+    Panics,
+}
+
+pub(crate) const MISHAPS: [Mishap; 5] =
+    [Mishap::Refused, Mishap::Unreachable, Mishap::LostAnswer, Mishap::Late, Mishap::Panics];
+
+type Watcher = Arc<dyn Fn(&str) + Send + Sync>;
+
+#[derive(Default)]
+struct Inner {
+    calls: Vec<String>,
+    mishaps: Vec<(String, usize, usize, Mishap)>,
+    watchers: Vec<Watcher>,
+}
+
+/// The tap; clones share one state.
+#[derive(Clone, Default)]
+pub(crate) struct Tap(Arc<Mutex<Inner>>);
+
+impl Tap {
+    /// The outside systems, tapped.
+    pub(crate) fn on(&self, outside: Outside) -> Outside {
+        Outside {
+            systemd: Arc::new(Tapped { tap: self.clone(), inner: outside.systemd }),
+            docker: Arc::new(Tapped { tap: self.clone(), inner: outside.docker }),
+            restic: Arc::new(Tapped { tap: self.clone(), inner: outside.restic }),
+        }
+    }
+
+    /// Every call so far as text, in the order they began.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.0.lock().unwrap().calls.clone()
+    }
+
+    /// The calls that change something.
+    pub(crate) fn orders(&self) -> Vec<String> {
+        let order = |call: &String| {
+            let word = call.split(' ').nth(1).unwrap();
+            ["start", "stop", "restart", "pause", "unpause", "backup", "restore"].contains(&word)
+        };
+        self.calls().into_iter().filter(order).collect()
+    }
+
+    /// Forgets the calls so far; mishaps count from here.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().calls.clear();
+    }
+
+    /// The n-th of these calls (from 1) goes wrong.
+    pub(crate) fn mishap(&self, call: &str, nth: usize, mishap: Mishap) {
+        self.0.lock().unwrap().mishaps.push((call.to_owned(), nth, nth, mishap));
+    }
+
+    /// These calls always go wrong.
+    pub(crate) fn always(&self, call: &str, mishap: Mishap) {
+        self.0.lock().unwrap().mishaps.push((call.to_owned(), 1, usize::MAX, mishap));
+    }
+
+    /// Tells `watcher` of every call right before it is done.
+    pub(crate) fn watch(&self, watcher: impl Fn(&str) + Send + Sync + 'static) {
+        self.0.lock().unwrap().watchers.push(Arc::new(watcher));
+    }
+
+    async fn through<T, E>(
+        &self,
+        call: String,
+        error: fn(Mishap) -> E,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mishap = self.enter(&call);
+        match mishap {
+            None => work.await,
+            Some(Mishap::Panics) => panic!("the test wants a panic in `{call}`"),
+            Some(Mishap::LostAnswer) => {
+                let _ = work.await;
+                Err(error(Mishap::LostAnswer))
+            }
+            Some(Mishap::Late) => {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Err(error(Mishap::Late))
+            }
+            Some(mishap @ (Mishap::Refused | Mishap::Unreachable)) => Err(error(mishap)),
+        }
+    }
+
+    fn enter(&self, call: &str) -> Option<Mishap> {
+        let (watchers, mishap) = {
+            let mut inner = self.0.lock().unwrap();
+            inner.calls.push(call.to_owned());
+            let nth = inner.calls.iter().filter(|earlier| *earlier == call).count();
+            let hits = |(c, from, to, _): &&(String, usize, usize, Mishap)| {
+                c == call && (*from..=*to).contains(&nth)
+            };
+            (inner.watchers.clone(), inner.mishaps.iter().find(hits).map(|(.., mishap)| *mishap))
+        };
+        for watcher in watchers {
+            watcher(call);
+        }
+        mishap
+    }
+}
+
+struct Tapped<T: ?Sized> {
+    tap: Tap,
+    inner: Arc<T>,
+}
+
+fn systemd_error(mishap: Mishap) -> SystemdError {
+    match mishap {
+        Mishap::Unreachable => SystemdError::Unreachable { address: "tap".into(), reason: "tapped".into() },
+        Mishap::Late => SystemdError::Deadline { action: "answer".into(), seconds: 60 },
+        _ => SystemdError::Refused { action: "do it".into(), reason: "tapped".into() },
+    }
+}
+
+fn docker_error(mishap: Mishap) -> DockerError {
+    match mishap {
+        Mishap::Unreachable => DockerError::Unreachable { socket: "tap".into(), reason: "tapped".into() },
+        Mishap::Late => DockerError::Deadline { action: "answer".into(), seconds: 60 },
+        _ => DockerError::Refused { action: "do it".into(), reason: "tapped".into() },
+    }
+}
+
+fn restic_error(mishap: Mishap) -> ResticError {
+    let (verb, repository, text) = ("verb", "tap".to_owned(), "tapped".to_owned());
+    let kind = match mishap {
+        Mishap::Unreachable => ResticFailure::Unreachable,
+        Mishap::Late => return ResticError::Deadline { verb, repository, seconds: 60 },
+        Mishap::LostAnswer => ResticFailure::Signal(9),
+        _ => ResticFailure::Code(1),
+    };
+    ResticError::Failed { verb, repository, kind, text }
+}
+
+fn names(units: &[UnitName]) -> String {
+    units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(",")
+}
+
+#[async_trait]
+impl Systemd for Tapped<dyn Systemd> {
+    async fn manager_state(&self) -> Result<ManagerState, SystemdError> {
+        self.tap.through("systemd state".into(), systemd_error, self.inner.manager_state()).await
+    }
+
+    async fn units(&self, wanted: &[UnitName]) -> Result<Vec<Unit>, SystemdError> {
+        let call = format!("systemd units {}", names(wanted));
+        self.tap.through(call, systemd_error, self.inner.units(wanted)).await
+    }
+
+    async fn details(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
+        let wanted: Vec<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
+        let call = format!("systemd details {}", names(&wanted));
+        self.tap.through(call, systemd_error, self.inner.details(units)).await
+    }
+
+    async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError> {
+        let call = format!("systemd {verb} {unit}");
+        self.tap.through(call, systemd_error, self.inner.run_job(verb, unit, deadline)).await
+    }
+
+    async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.tap.through(format!("systemd freeze {unit}"), systemd_error, self.inner.freeze(unit)).await
+    }
+
+    async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.tap.through(format!("systemd thaw {unit}"), systemd_error, self.inner.thaw(unit)).await
+    }
+}
+
+#[async_trait]
+impl Docker for Tapped<dyn Docker> {
+    async fn containers(&self) -> Result<Vec<Container>, DockerError> {
+        self.tap.through("docker containers".into(), docker_error, self.inner.containers()).await
+    }
+
+    async fn volumes(&self) -> Result<Vec<Volume>, DockerError> {
+        self.tap.through("docker volumes".into(), docker_error, self.inner.volumes()).await
+    }
+
+    async fn inspect(&self, container: &str) -> Result<ContainerDetails, DockerError> {
+        self.tap.through("docker inspect".into(), docker_error, self.inner.inspect(container)).await
+    }
+
+    async fn stop(&self, container: &str) -> Result<(), DockerError> {
+        let call = format!("docker stop {container}");
+        self.tap.through(call, docker_error, self.inner.stop(container)).await
+    }
+
+    async fn start(&self, container: &str) -> Result<(), DockerError> {
+        let call = format!("docker start {container}");
+        self.tap.through(call, docker_error, self.inner.start(container)).await
+    }
+
+    async fn pause(&self, container: &str) -> Result<(), DockerError> {
+        let call = format!("docker pause {container}");
+        self.tap.through(call, docker_error, self.inner.pause(container)).await
+    }
+
+    async fn unpause(&self, container: &str) -> Result<(), DockerError> {
+        let call = format!("docker unpause {container}");
+        self.tap.through(call, docker_error, self.inner.unpause(container)).await
+    }
+}
+
+#[async_trait]
+impl Restic for Tapped<dyn Restic> {
+    async fn version(&self) -> Result<String, ResticError> {
+        self.tap.through("restic version".into(), restic_error, self.inner.version()).await
+    }
+
+    async fn repository_id(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+        let call = format!("restic cat {repository}");
+        self.tap.through(call, restic_error, self.inner.repository_id(repository)).await
+    }
+
+    async fn init(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+        let call = format!("restic init {repository}");
+        self.tap.through(call, restic_error, self.inner.init(repository)).await
+    }
+
+    async fn snapshots(&self, repository: &RepositoryName) -> Result<Vec<Snapshot>, ResticError> {
+        let call = format!("restic snapshots {repository}");
+        self.tap.through(call, restic_error, self.inner.snapshots(repository)).await
+    }
+
+    async fn backup(
+        &self,
+        repository: &RepositoryName,
+        request: &BackupRequest,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<BackupSummary, ResticError> {
+        let call = format!("restic backup {repository} {}", request.tags.first().unwrap());
+        let work = self.inner.backup(repository, request, progress, cancel);
+        self.tap.through(call, restic_error, work).await
+    }
+
+    async fn contents(
+        &self,
+        repository: &RepositoryName,
+        snapshot: &SnapshotId,
+        paths: &[PathBuf],
+    ) -> Result<Vec<Option<Counts>>, ResticError> {
+        let call = format!("restic ls {repository}");
+        self.tap.through(call, restic_error, self.inner.contents(repository, snapshot, paths)).await
+    }
+
+    async fn restore(
+        &self,
+        repository: &RepositoryName,
+        request: &RestoreRequest,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ResticError> {
+        let call = format!("restic restore {repository}");
+        let work = self.inner.restore(repository, request, progress, cancel);
+        self.tap.through(call, restic_error, work).await
+    }
+}
