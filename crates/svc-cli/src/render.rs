@@ -9,7 +9,6 @@ mod pretty;
 mod result;
 mod services;
 mod snapshots;
-mod steps;
 mod table;
 
 use std::io::{self, IsTerminal, Stdout};

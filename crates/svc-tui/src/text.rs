@@ -61,6 +61,31 @@ pub fn pad_left(text: &str, columns: usize) -> String {
     " ".repeat(missing) + &text
 }
 
+/// The text on lines of at most this many columns, broken at blanks; a longer word is broken anywhere.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        let used = lines.last().map_or(0, |line| width(line));
+        if used > 0 && used + 1 + width(&word) > columns {
+            lines.push(String::new());
+        } else if used > 0 {
+            word.insert(0, ' ');
+        }
+        for c in word.chars() {
+            let full = |line: &String| !line.is_empty() && width(line) + c.width().unwrap_or(0) > columns;
+            if lines.last().is_some_and(full) {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +99,14 @@ mod tests {
         assert_eq!(pad("日本語", 4), "日… ");
         assert_eq!(pad_left("日", 4), "  日");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn lines_break_at_blanks_and_long_words_anywhere() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("a /var/lib/docker b", 6), ["a", "/var/l", "ib/doc", "ker b"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("", 4), [""]);
     }
 
     #[test]

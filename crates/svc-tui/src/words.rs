@@ -1,6 +1,7 @@
 //! The words that svc shows, each with a glyph and a tone: readable without colour, the same on every screen.
 
 use svc_core::code::Code;
+use svc_core::overview::RepositoryOverview;
 use svc_core::report::ServiceReport;
 use svc_core::status::StateWord;
 
@@ -46,7 +47,7 @@ pub const fn state(word: &StateWord) -> Word {
     match word {
         StateWord::Running => Word::new('●', "running", Tone::Good),
         StateWord::Partial { .. } => Word::new('◐', "partial", Tone::Warn),
-        StateWord::Starting => Word::new('◌', "starting", Tone::Busy),
+        StateWord::Starting => Word::new('↑', "starting", Tone::Busy),
         StateWord::Unhealthy => Word::new('✗', "unhealthy", Tone::Bad),
         StateWord::Paused => Word::new('‖', "paused", Tone::Warn),
         StateWord::Stopped => Word::new('○', "stopped", Tone::Quiet),
@@ -96,4 +97,16 @@ pub const fn outcome(code: Code) -> Word {
         Code::Refused => "refused",
     };
     Word::new('✗', text, Tone::Bad)
+}
+
+/// How a service's backups in a repository stand.
+#[must_use]
+pub fn backup(backup: &RepositoryOverview) -> Word {
+    let failed = backup.last_attempt.as_ref().is_some_and(|last| last.code != Code::Ok);
+    match (&backup.last_good, failed, backup.overdue) {
+        (_, true, _) => Word::new('✗', "failed", Tone::Bad),
+        (None, false, _) => Word::new('!', "missing", Tone::Warn),
+        (Some(_), false, true) => Word::new('!', "overdue", Tone::Warn),
+        (Some(_), false, false) => Word::new('✓', "good", Tone::Good),
+    }
 }

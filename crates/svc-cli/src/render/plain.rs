@@ -1,18 +1,16 @@
 //! A run as calm lines: for pipes, journals and terminals that cannot do more.
 
-mod story;
-
 use std::io::{self, Write};
 
 use jiff::Timestamp;
 use svc_core::event::{Body, Event};
 use svc_core::renderer::Renderer;
 use svc_core::view::View;
+use svc_tui::story::Story;
 use svc_tui::text;
 
 use super::paint::Look;
 use super::{plan, result};
-use story::Story;
 
 /// Names longer than this do not push the text of all lines aside.
 const LONGEST_NAME: usize = 24;

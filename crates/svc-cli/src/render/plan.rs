@@ -1,44 +1,18 @@
 //! A plan before it is run: the short table, and the whole of it for `--dry-run`.
 
-use svc_core::goal::{Goal, SnapshotChoice};
-use svc_core::names::RepositoryName;
 use svc_core::plan::{Plan, PlannedStep, ServicePlan, Step, When};
 use svc_core::restic::Counts;
 use svc_tui::figures;
 use svc_tui::live::Span;
+use svc_tui::steps::{self, headline};
 use svc_tui::text;
 use svc_tui::words::Tone;
 
 use super::paint::{Look, fill, paint};
-use super::steps;
 use super::table::{Column, Table};
 
 /// From here on a step and its reason stand side by side.
 const WIDE: usize = 100;
-
-/// What a goal is, in a few words: `Backup of 3 services to remote`.
-pub(crate) fn headline(goal: &Goal) -> String {
-    let services = match goal.services() {
-        [one] => one.to_string(),
-        several => figures::plural(several.len(), "service", "services"),
-    };
-    let repositories: Vec<&str> = goal.repositories().iter().map(RepositoryName::as_str).collect();
-    let repositories = repositories.join(" and ");
-    match goal {
-        Goal::Backup { .. } => format!("Backup of {services} to {repositories}"),
-        Goal::Restore { snapshot, .. } => {
-            let which = match snapshot {
-                SnapshotChoice::Latest => "the latest good snapshot".to_owned(),
-                SnapshotChoice::Id(id) => format!("snapshot {id}"),
-                SnapshotChoice::At(moment) => format!("as of {}", moment.strftime("%F %T UTC")),
-            };
-            format!("Restore of {services} from {repositories}: {which}")
-        }
-        Goal::Start { .. } => format!("Start of {services}"),
-        Goal::Stop { .. } => format!("Stop of {services}"),
-        Goal::Restart { .. } => format!("Restart of {services}"),
-    }
-}
 
 /// One row for each service: what will be done to it.
 pub(crate) fn table(plan: &Plan, look: Look) -> String {

@@ -7,11 +7,11 @@ use svc_core::report::{Report, ServiceReport, SnapshotReport};
 use svc_core::restic::Counts;
 use svc_tui::figures;
 use svc_tui::live::Span;
+use svc_tui::steps;
 use svc_tui::text;
 use svc_tui::words::{self, Tone, Word};
 
 use super::paint::{Look, fill};
-use super::steps;
 use super::table::{Column, Table};
 
 const COLUMNS: [Column; 10] = [

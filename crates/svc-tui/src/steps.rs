@@ -1,13 +1,42 @@
-//! The steps of a plan in words.
+//! Goals and the steps that lead to them, in words.
 
 use std::path::PathBuf;
 
+use svc_core::goal::{Goal, SnapshotChoice};
+use svc_core::names::RepositoryName;
 use svc_core::plan::{BackupStep, PlannedStep, StageStep, Step, Target, When};
-use svc_tui::figures;
-use svc_tui::text;
+
+use crate::figures;
+use crate::text;
+
+/// What a goal is, in a few words: `Backup of 3 services to remote`.
+#[must_use]
+pub fn headline(goal: &Goal) -> String {
+    let services = match goal.services() {
+        [one] => one.to_string(),
+        several => figures::plural(several.len(), "service", "services"),
+    };
+    let repositories: Vec<&str> = goal.repositories().iter().map(RepositoryName::as_str).collect();
+    let repositories = repositories.join(" and ");
+    match goal {
+        Goal::Backup { .. } => format!("Backup of {services} to {repositories}"),
+        Goal::Restore { snapshot, .. } => {
+            let which = match snapshot {
+                SnapshotChoice::Latest => "the latest good snapshot".to_owned(),
+                SnapshotChoice::Id(id) => format!("snapshot {id}"),
+                SnapshotChoice::At(moment) => format!("as of {}", moment.strftime("%F %T UTC")),
+            };
+            format!("Restore of {services} from {repositories}: {which}")
+        }
+        Goal::Start { .. } => format!("Start of {services}"),
+        Goal::Stop { .. } => format!("Stop of {services}"),
+        Goal::Restart { .. } => format!("Restart of {services}"),
+    }
+}
 
 /// A step as a sentence without its full stop.
-pub(crate) fn describe(planned: &PlannedStep) -> String {
+#[must_use]
+pub fn describe(planned: &PlannedStep) -> String {
     let what = step(&planned.step);
     match planned.when {
         When::Normal => what,
@@ -67,12 +96,14 @@ fn files(step: &StageStep) -> String {
 }
 
 /// Units and containers, each in backticks.
-pub(crate) fn targets(targets: &[Target]) -> String {
+#[must_use]
+pub fn targets(targets: &[Target]) -> String {
     list(targets.iter().map(|target| quote(&target.to_string())))
 }
 
 /// A path in backticks.
-pub(crate) fn path(path: &std::path::Path) -> String {
+#[must_use]
+pub fn path(path: &std::path::Path) -> String {
     quote(&path.display().to_string())
 }
 

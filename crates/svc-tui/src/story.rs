@@ -1,4 +1,4 @@
-//! Which events are worth a line, and what it says.
+//! A run told in lines: which events are worth one, and what it says. All of svc's own words in it are ASCII.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,18 @@ use svc_core::names::ServiceName;
 use svc_core::plan::{Step, Target};
 use svc_core::report::{ServiceReport, SnapshotReport};
 use svc_core::view::{ServiceView, Transfer, View};
-use svc_tui::figures;
-use svc_tui::text;
-use svc_tui::words;
 
-use crate::render::steps;
+use crate::figures;
+use crate::steps;
+use crate::text;
+use crate::words;
 
 /// A line about a transfer at most this often.
 const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// Remembers of each service what its next line needs.
 #[derive(Debug, Default)]
-pub(super) struct Story {
+pub struct Story {
     services: HashMap<ServiceName, Chapter>,
 }
 
@@ -35,7 +35,7 @@ struct Chapter {
 
 impl Story {
     /// The lines that an event is worth; the view has it in already.
-    pub(super) fn tell(&mut self, event: &Event, view: &View) -> Vec<String> {
+    pub fn tell(&mut self, event: &Event, view: &View) -> Vec<String> {
         match &event.body {
             Body::Note { text, .. } => vec![format!("note: {}", text::clean(text))],
             Body::CancelRequested { by } => {
