@@ -151,19 +151,25 @@ fn add_steps(
     if !running.is_empty() {
         plan.add(back, When::OnFailure, "it is back only when it works as before");
     }
+    add_drops(plan, seen, restore, stages);
+}
+
+/// Removes what is of no use any more: the stages after a failure, those that hold nothing old, and older old data.
+fn add_drops(
+    plan: &mut ServicePlan,
+    seen: &ObservedService,
+    restore: &ObservedRestore,
+    stages: &BTreeMap<Place, StageStep>,
+) {
     for stage in stages.values() {
         plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
     }
-    for stage in
-        stages.iter().filter(|(place, _)| !replaces_anything(restore, **place)).map(|(_, stage)| stage)
-    {
+    for (_, stage) in stages.iter().filter(|(place, _)| !replaces_anything(restore, **place)) {
         plan.push(Step::DropStage { stage: stage.stage.clone() }, "nothing was there to be kept");
     }
     for old in seen.record.replaced.iter().flat_map(|replaced| &replaced.stages) {
-        plan.push(
-            Step::DropStage { stage: old.clone() },
-            "the data that the restore before this one replaced",
-        );
+        let step = Step::DropStage { stage: old.clone() };
+        plan.push(step, "the data that the restore before this one replaced");
     }
 }
 
