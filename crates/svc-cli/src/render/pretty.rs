@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use svc_core::code::Code;
 use svc_core::event::{Body, Event};
+use svc_core::names::ServiceName;
 use svc_core::renderer::Renderer;
 use svc_core::report::ServiceReport;
 use svc_core::view::View;
@@ -25,11 +26,13 @@ pub(crate) struct Pretty<W> {
     look: Look,
     bars: Bars,
     view: View,
+    /// Something stands above the bars that stays.
+    spoke: bool,
 }
 
 impl<W: Write> Pretty<W> {
     pub(crate) fn new(out: Option<W>, look: Look, bars: Bars) -> Self {
-        Self { out, look, bars, view: View::default() }
+        Self { out, look, bars, view: View::default(), spoke: false }
     }
 
     fn draw(&mut self, now: Timestamp) {
@@ -38,21 +41,21 @@ impl<W: Write> Pretty<W> {
     }
 
     /// Where results would scroll out of sight among many services, what needs a person is said at once.
-    fn announce(&self, event: &Event) -> io::Result<()> {
-        match &event.body {
-            Body::Note { service, text } => {
-                let about = service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-                self.bars.say(&[
-                    Span::new("note: ", Tone::Busy),
-                    Span::new(about + &text::clean(text), Tone::Plain),
-                ])
-            }
-            Body::ServiceFinished { report } if self.view.services.len() > MOST_BARS => {
-                if report.code == Code::Ok { Ok(()) } else { self.bars.say(&ended(report)) }
-            }
-            _ => Ok(()),
-        }
+    fn announce(&mut self, event: &Event) -> io::Result<()> {
+        let many = self.view.services.len() > MOST_BARS;
+        let line = match &event.body {
+            Body::Note { service, text } => note(service.as_ref(), text),
+            Body::ServiceFinished { report } if many && report.code != Code::Ok => ended(report),
+            _ => return Ok(()),
+        };
+        self.spoke = true;
+        self.bars.say(&line)
     }
+}
+
+fn note(service: Option<&ServiceName>, said: &str) -> Line {
+    let about = service.map(|name| format!("{name}: ")).unwrap_or_default();
+    vec![Span::new("note: ", Tone::Busy), Span::new(about + &text::clean(said), Tone::Plain)]
 }
 
 fn ended(report: &ServiceReport) -> Line {
@@ -86,7 +89,11 @@ impl<W: Write> Renderer for Pretty<W> {
     fn finish(&mut self) -> io::Result<()> {
         self.bars.clear()?;
         if let (Some(report), Some(out)) = (&self.view.report, &mut self.out) {
-            write!(out, "{}", result::table(report, self.view.plan.as_ref(), self.look))?;
+            let table = result::table(report, self.view.plan.as_ref(), self.look);
+            let before = if self.spoke { "\n" } else { "" };
+            // The messages come next, on stderr.
+            let after = if report.code == Code::Ok { "" } else { "\n" };
+            write!(out, "{before}{table}{after}")?;
             out.flush()?;
         }
         Ok(())

@@ -94,6 +94,7 @@ fn the_end_wipes_the_bars_and_prints_the_results() {
       music       save to remote (for the first time)
       watchtower  nothing: none of these repositories takes it
 
+
       service     result     snapshot   files     size     added  downtime   took
       paperless   ✓ ok       4f1c9a2b  12,400  2.8 GiB  31.0 MiB      39 s   48 s
       music       ✗ failed                                                  0.0 s
