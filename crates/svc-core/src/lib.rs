@@ -35,5 +35,6 @@ pub mod status;
 pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timers;
 pub mod view;
 pub mod words;
