@@ -8,6 +8,9 @@ mod list;
 mod list_backups;
 mod repo;
 mod restore;
+mod runs;
+mod status;
+mod timers;
 mod tui;
 
 use svc_core::code::Code;
@@ -26,6 +29,9 @@ pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
     match args.verb {
         None => home::run(&context).await,
         Some(Verb::List) => list::run(&context).await,
+        Some(Verb::Status(args)) => status::run(&context, &args).await,
+        Some(Verb::Timers) => timers::run(&context).await,
+        Some(Verb::Runs(args)) => runs::run(&context, &args),
         Some(Verb::Backup(args)) => backup::run(&context, &args).await,
         Some(Verb::Restore(args)) => restore::run(&context, &args).await,
         Some(Verb::Start(args)) => lifecycle::start(&context, &args).await,

@@ -15,6 +15,7 @@ pub mod event;
 pub mod exchange;
 pub mod failure;
 pub mod goal;
+pub mod history;
 pub mod judge;
 pub mod lock;
 pub mod manifest;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod restic;
 pub mod run_log;
 pub mod scope;
+pub mod standing;
 pub mod status;
 pub mod systemd;
 #[cfg(any(test, feature = "testing"))]

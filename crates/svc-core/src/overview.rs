@@ -92,6 +92,16 @@ pub struct RepositoryOverview {
 
 /// Looks at every service: a fixed number of questions for any number of them.
 pub async fn overview(config: &Config, scope: &Scope, outside: &Outside, now: Timestamp) -> Overview {
+    overview_and_parts(config, scope, outside, now).await.0
+}
+
+/// The same with what it was made of, service by service.
+pub(crate) async fn overview_and_parts(
+    config: &Config,
+    scope: &Scope,
+    outside: &Outside,
+    now: Timestamp,
+) -> (Overview, Vec<Parts>) {
     let names: Vec<ServiceName> = config.services.keys().cloned().collect();
     let timers = timers::of_backups(config);
     let (parts, units) = parts_at_a_glance(config, outside, &names, &timers).await;
@@ -102,7 +112,8 @@ pub async fn overview(config: &Config, scope: &Scope, outside: &Outside, now: Ti
         backups: backups(config, scope, service, now),
         next_run: timers::next_run(config, service, &units),
     };
-    Overview { at: now, services: config.services.values().zip(&parts).map(one).collect() }
+    let services = config.services.values().zip(&parts).map(one).collect();
+    (Overview { at: now, services }, parts)
 }
 
 impl State {
@@ -174,7 +185,13 @@ fn since(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
     changes(false).chain(containers).max().or_else(|| changes(true).max())
 }
 
-fn backups(config: &Config, scope: &Scope, service: &Service, now: Timestamp) -> Vec<RepositoryOverview> {
+/// What the records say of a service's backups.
+pub(crate) fn backups(
+    config: &Config,
+    scope: &Scope,
+    service: &Service,
+    now: Timestamp,
+) -> Vec<RepositoryOverview> {
     if !service.backup.enable {
         return Vec::new();
     }

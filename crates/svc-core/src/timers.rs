@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, Service, Timer};
 use crate::names::{RepositoryName, UnitName};
 use crate::observe::KnownUnits;
+use crate::outside::Outside;
+use crate::systemd::{ActiveState, LoadState, SystemdError, Unit, UnitDetails};
 
 /// How svc's own backup timers begin; the repository comes next.
 const OWN: &str = "svc-backup@";
@@ -22,11 +24,115 @@ pub struct NextRun {
     pub timer: UnitName,
 }
 
+/// A timer and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimerOverview {
+    /// What people call it; its unit unless the configuration says.
+    pub name: String,
+    /// The timer.
+    pub timer: UnitName,
+    /// What it does.
+    pub description: Option<String>,
+    /// Whether it counts, and if not, why.
+    pub state: TimerState,
+    /// When it was due last.
+    #[schemars(with = "Option<String>")]
+    pub last: Option<Timestamp>,
+    /// When it is due next.
+    #[schemars(with = "Option<String>")]
+    pub next: Option<Timestamp>,
+    /// What it starts.
+    pub unit: Option<UnitName>,
+    /// How that ended last, in systemd's own word: `success`, `exit-code` …; nothing: it has not run, or is running.
+    pub result: Option<String>,
+}
+
+/// Whether a timer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TimerState {
+    /// It does, now and after a reboot.
+    Waiting,
+    /// It does until the next reboot: it is not enabled.
+    NotEnabled,
+    /// It does not.
+    Off,
+    /// It is masked, or its file has a fault.
+    Broken,
+    /// There is no such unit.
+    Missing,
+}
+
+/// svc's own timers and those of the configuration, in three round trips for any number of them.
+pub async fn timers(config: &Config, outside: &Outside) -> Result<Vec<TimerOverview>, SystemdError> {
+    let systemd = &outside.systemd;
+    let named: Vec<UnitName> =
+        config.timers.iter().map(timer_of).chain(config.repositories.keys().filter_map(own)).collect();
+    let (named, others) = tokio::join!(systemd.units(&named), systemd.matching("svc-*.timer"));
+    let (mut units, configured) = (named?, config.timers.len());
+    let mut place = 0;
+    // What the configuration names is shown in any case, svc's own where it exists.
+    units.retain(|unit| {
+        place += 1;
+        place <= configured || unit.load != LoadState::NotFound
+    });
+    for other in others? {
+        if !units.iter().any(|unit| unit.name == other.name) {
+            units.push(other);
+        }
+    }
+    let details = systemd.details(&units).await?;
+    let started: Vec<UnitName> = details.iter().filter_map(|details| details.timer.unit.clone()).collect();
+    let services = systemd.units(&started).await?;
+    let services = systemd.details(&services).await?;
+    let one = |(unit, details): (&Unit, &UnitDetails)| {
+        let service = services.iter().find(|service| Some(&service.name) == details.timer.unit.as_ref());
+        seen(config, unit, details, service)
+    };
+    Ok(units.iter().zip(&details).map(one).collect())
+}
+
+fn seen(config: &Config, unit: &Unit, details: &UnitDetails, service: Option<&UnitDetails>) -> TimerOverview {
+    let known = config.timers.iter().find(|timer| timer_of(timer) == unit.name);
+    let said = Some(unit.description.clone()).filter(|said| !said.is_empty() && *said != unit.name.as_str());
+    let result = service.filter(|_| details.timer.last.is_some()).map(|service| service.result.clone());
+    TimerOverview {
+        name: known.map_or_else(|| unit.name.to_string(), |timer| timer.name.clone()),
+        timer: unit.name.clone(),
+        description: known.and_then(|timer| timer.description.clone()).or(said),
+        state: TimerState::of(unit, details),
+        last: details.timer.last,
+        next: details.timer.next,
+        unit: details.timer.unit.clone(),
+        result: result.filter(|result| !result.is_empty()),
+    }
+}
+
+impl TimerState {
+    fn of(unit: &Unit, details: &UnitDetails) -> Self {
+        let is_enabled = !matches!(details.file_state.as_str(), "disabled" | "indirect");
+        match (unit.load, unit.active) {
+            (LoadState::NotFound, _) => Self::Missing,
+            (LoadState::Masked | LoadState::Broken, _) => Self::Broken,
+            (LoadState::Loaded, ActiveState::Active | ActiveState::Reloading) if is_enabled => Self::Waiting,
+            (LoadState::Loaded, ActiveState::Active | ActiveState::Reloading) => Self::NotEnabled,
+            (LoadState::Loaded, _) => Self::Off,
+        }
+    }
+}
+
+/// The timer that the configuration means: some name the service that it starts.
+fn timer_of(timer: &Timer) -> UnitName {
+    let stem = timer.unit.as_str().strip_suffix(".service");
+    stem.and_then(|stem| format!("{stem}.timer").parse().ok()).unwrap_or_else(|| timer.unit.clone())
+}
+
 /// The timers that may back anything up: svc's own for each repository, and those of the configuration.
 #[must_use]
 pub fn of_backups(config: &Config) -> Vec<UnitName> {
     let own = config.repositories.keys().filter_map(own);
-    own.chain(config.timers.iter().filter(|timer| is_backup(timer)).map(|timer| timer.unit.clone())).collect()
+    own.chain(config.timers.iter().filter(|timer| is_backup(timer)).map(timer_of)).collect()
 }
 
 /// The soonest run of a timer that backs this service up.
@@ -51,7 +157,7 @@ pub fn for_repository(config: &Config, repository: &RepositoryName) -> impl Iter
         named(repository) || !config.repositories.keys().any(named)
     };
     let configured = config.timers.iter().filter(|timer| is_backup(timer)).filter(names);
-    own(repository).into_iter().chain(configured.map(|timer| timer.unit.clone()))
+    own(repository).into_iter().chain(configured.map(timer_of))
 }
 
 /// svc's own backup timer of a repository.
@@ -61,7 +167,7 @@ fn own(repository: &RepositoryName) -> Option<UnitName> {
 
 /// The configuration does not say what a timer does; its unit's name does.
 fn is_backup(timer: &Timer) -> bool {
-    timer.unit.as_str().ends_with(".timer") && mentions(timer.unit.as_str(), "backup")
+    mentions(timer.unit.as_str(), "backup")
 }
 
 /// A timer of the configuration that names services is about those alone.
