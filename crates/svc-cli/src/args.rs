@@ -99,6 +99,9 @@ pub(crate) enum Verb {
     Timers,
     /// List past and current runs, or show one of them step by step.
     Runs(RunsArgs),
+    /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.
+    #[command(after_help = "Example:\n  svc doctor")]
+    Doctor,
     /// Look after repositories.
     Repo(RepoArgs),
     /// Look at the configuration.

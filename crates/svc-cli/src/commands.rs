@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod doctor;
 mod home;
 mod lifecycle;
 mod list;
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
         Some(Verb::List) => list::run(&context).await,
         Some(Verb::Status(args)) => status::run(&context, &args).await,
         Some(Verb::Timers) => timers::run(&context).await,
+        Some(Verb::Doctor) => doctor::run(&context).await,
         Some(Verb::Runs(args)) => runs::run(&context, &args),
         Some(Verb::Backup(args)) => backup::run(&context, &args).await,
         Some(Verb::Restore(args)) => restore::run(&context, &args).await,

@@ -8,7 +8,7 @@ use svc_core::config::{self, Config, ConfigErrorKind, Defaults};
 use svc_core::docker;
 use svc_core::failure::Failure;
 use svc_core::outside::Outside;
-use svc_core::restic::{self, ResticSettings};
+use svc_core::restic::{self, ResticSettings, SecretWarning};
 use svc_core::scope::{Environment, Scope};
 use svc_core::systemd::Bus;
 
@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Outside,
     /// What is odd about the secret files.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<SecretWarning>,
 }
 
 /// Where programs are looked for when `PATH` is not set.
@@ -59,7 +59,7 @@ impl Context {
     /// Says on stderr what is odd about the secret files.
     pub(crate) fn warn(&self) {
         for warning in &self.warnings {
-            say(&format!("warning: {warning}\n"));
+            say(&format!("warning: {}\n", warning.text));
         }
     }
 
@@ -107,7 +107,7 @@ pub(crate) fn read(scope: &Scope) -> Result<Config, Failure> {
 }
 
 /// The outside systems; none is asked anything yet.
-fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<String>) {
+fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
     let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let settings = ResticSettings {
         program: "restic".into(),

@@ -1,5 +1,6 @@
 //! What people and programs see of a run, and of a plan before it.
 
+mod doctor;
 mod json;
 mod messages;
 mod paint;
@@ -21,6 +22,7 @@ use rustix::termios::tcgetwinsize;
 use svc_core::renderer::Renderer;
 
 use crate::args::Output;
+pub(crate) use doctor::{finding_table, first_fix};
 use json::Json;
 pub(crate) use messages::{failure_text, messages};
 pub(crate) use paint::Look;

@@ -1,7 +1,7 @@
 //! How things stand: every service's backups with what went wrong, and what a run that crashed left behind. A fold of
 //! records and run logs; never runs restic.
 
-mod crashes;
+pub(crate) mod crashes;
 
 use std::collections::HashMap;
 
@@ -97,7 +97,9 @@ impl BackupStanding {
 /// What is off because somebody wanted it so needs nobody.
 const fn needs_a_person(word: &StateWord) -> bool {
     match word {
-        StateWord::Partial { .. } | StateWord::Unhealthy | StateWord::Failed | StateWord::Unknown { .. } => true,
+        StateWord::Partial { .. } | StateWord::Unhealthy | StateWord::Failed | StateWord::Unknown { .. } => {
+            true
+        }
         StateWord::Running
         | StateWord::Starting
         | StateWord::Paused
@@ -156,13 +158,23 @@ struct Live {
     parts: Parts,
 }
 
-async fn see(config: &Config, scope: &Scope, outside: &Outside, now: Timestamp) -> HashMap<ServiceName, Live> {
+async fn see(
+    config: &Config,
+    scope: &Scope,
+    outside: &Outside,
+    now: Timestamp,
+) -> HashMap<ServiceName, Live> {
     let (overview, parts) = overview_and_parts(config, scope, outside, now).await;
     let live = overview.services.into_iter().zip(parts);
     live.map(|(one, parts)| (one.name, Live { state: one.state, next_run: one.next_run, parts })).collect()
 }
 
-fn backups_of(config: &Config, logs: &mut Logs<'_>, service: &Service, now: Timestamp) -> Vec<BackupStanding> {
+fn backups_of(
+    config: &Config,
+    logs: &mut Logs<'_>,
+    service: &Service,
+    now: Timestamp,
+) -> Vec<BackupStanding> {
     let known = backups(config, logs.scope, service, now).into_iter();
     known
         .map(|known| {

@@ -147,7 +147,10 @@ pub fn next_run(config: &Config, service: &Service, units: &KnownUnits) -> Optio
     let repositories = config.repositories.keys().filter(|repository| service.uses(repository));
     let used: Vec<&RepositoryName> = repositories.filter(|_| service.backup.enable).collect();
     let timers = used.iter().flat_map(|repository| for_repository(config, repository));
-    timers.filter(|timer| concerns(config, service, timer)).filter_map(|timer| due(&timer)).min_by_key(|run| run.at)
+    timers
+        .filter(|timer| concerns(config, service, timer))
+        .filter_map(|timer| due(&timer))
+        .min_by_key(|run| run.at)
 }
 
 /// The timers that back up to this repository: svc's own, and those of the configuration that name it, or none.

@@ -34,7 +34,8 @@ pub(crate) fn run_table(runs: &[RunSummary], now: Timestamp, look: Look) -> Stri
         Column::sentences("services").spare(5),
     ]);
     for run in runs {
-        let millis = |time: Option<u64>| time.map_or(blank(), |ms| Span::new(figures::millis(ms), Tone::Plain));
+        let millis =
+            |time: Option<u64>| time.map_or(blank(), |ms| Span::new(figures::millis(ms), Tone::Plain));
         table.row([
             Span::new(run.run.as_str(), Tone::Strong),
             Span::new(run.began.map(clock).unwrap_or_default(), Tone::Quiet),

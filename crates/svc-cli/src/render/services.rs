@@ -58,7 +58,10 @@ fn rows(services: &[&ServiceOverview], now: Timestamp, look: Look) -> String {
             service.state.health.map(words::health).map_or(blank(), |word| Span::new(word.text, word.tone)),
             Span::new(since, Tone::Quiet),
             backups(&service.backups, now),
-            service.next_run.as_ref().map_or(blank(), |run| Span::new(figures::due(run.at, now), Tone::Quiet)),
+            service
+                .next_run
+                .as_ref()
+                .map_or(blank(), |run| Span::new(figures::due(run.at, now), Tone::Quiet)),
             Span::new(text::clean(own_detail(&service.state, &riddles)), Tone::Quiet),
         ]);
     }

@@ -22,7 +22,8 @@ fn event(seq: u64, run: &RunId, body: serde_json::Value) -> Event {
 }
 
 fn started(verb: &str) -> serde_json::Value {
-    let goal = json!({"verb": verb, "repositories": ["local"], "services": ["notes", "music"], "recreate": false});
+    let goal =
+        json!({"verb": verb, "repositories": ["local"], "services": ["notes", "music"], "recreate": false});
     let service = |name: &str| json!({"service": name, "group": 0, "steps": []});
     json!({"event": "runStarted", "version": "1", "pid": 1, "plan": {
         "goal": goal, "madeAt": "2026-11-20T12:00:00Z", "jobs": 1, "services": [service("notes"), service("music")]}})
@@ -79,7 +80,8 @@ fn runs_come_newest_first_and_other_things_are_passed_over() {
 
 #[test]
 fn a_word_names_a_run_by_its_beginning_if_only_one_begins_so() {
-    let runs: Vec<RunId> = ["20261120T12-b", "20261120T11-aa", "20261120T11-a"].map(|id| id.parse().unwrap()).into();
+    let runs: Vec<RunId> =
+        ["20261120T12-b", "20261120T11-aa", "20261120T11-a"].map(|id| id.parse().unwrap()).into();
     assert_eq!(choose(&runs, "latest"), Ok(&runs[0]));
     assert_eq!(choose(&runs, "20261120T12"), Ok(&runs[0]));
     assert_eq!(choose(&runs, "20261120T11-a"), Ok(&runs[2]));
@@ -142,7 +144,9 @@ fn logs_go_after_90_days_or_200_runs_but_never_what_may_still_matter() {
     prune(directory.path(), noon());
     let left = runs(directory.path()).unwrap();
     assert!(newest.iter().all(|run| left.contains(run)));
-    for (run, kept) in [(&surplus, false), (&crashed, true), (&held, true), (&old, false), (&old_crashed, false)] {
+    for (run, kept) in
+        [(&surplus, false), (&crashed, true), (&held, true), (&old, false), (&old_crashed, false)]
+    {
         assert_eq!(left.contains(run), kept, "{run}");
     }
     assert!(left.contains(&"foreign-1".parse().unwrap()));

@@ -303,9 +303,8 @@ impl Systemd for FakeSystemd {
         self.enter(SystemdCall::Matching(glob.to_owned())).await?;
         // The globs that svc uses have one `*`.
         let (head, tail) = glob.split_once('*').unwrap_or((glob, ""));
-        let matches = |unit: &&FakeUnit| {
-            unit.name.as_str().strip_prefix(head).is_some_and(|rest| rest.ends_with(tail))
-        };
+        let matches =
+            |unit: &&FakeUnit| unit.name.as_str().strip_prefix(head).is_some_and(|rest| rest.ends_with(tail));
         Ok(self.lock().units.values().filter(matches).map(FakeUnit::unit).collect())
     }
 
