@@ -258,4 +258,10 @@ pub(crate) enum ConfigVerb {
     /// Name every problem of the configuration, with its place.
     #[command(after_help = "Example:\n  svc config check -c ./services.json")]
     Check,
+    /// Show the configuration as it counts, each value with where it comes from; `-v` shows also what is unset.
+    #[command(after_help = "Examples:\n  svc config show\n  svc config show --json | jq .config.host")]
+    Show,
+    /// Print the JSON Schema of services.json.
+    #[command(after_help = "Example:\n  svc config schema > services.schema.json")]
+    Schema,
 }
