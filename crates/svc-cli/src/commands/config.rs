@@ -3,6 +3,7 @@
 use svc_core::code::Code;
 use svc_core::config::{self, Problem};
 use svc_core::failure::Failure;
+use svc_tui::figures;
 
 use crate::args::{ConfigArgs, ConfigVerb, GlobalArgs};
 use crate::context;
@@ -36,7 +37,9 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
     }
     let colour = RenderChoice::detect(global.output()).colour_on_stderr();
     say(&render::problem_lines(file, "warning:", &config.warnings, colour));
-    let said = format!("`{}` is good: {services} services, {repositories} repositories\n", file.display());
+    let services = figures::plural(services, "service", "services");
+    let repositories = figures::plural(repositories, "repository", "repositories");
+    let said = format!("`{}` is good: {services}, {repositories}\n", file.display());
     write_out(&said).map(|()| Code::Ok)
 }
 

@@ -8,8 +8,8 @@ const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
 /// Interface and name of what has to be asked about a unit that is listed like this.
 pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
-    let name = unit.name.as_str();
-    if name.ends_with(".timer") {
+    let kind = unit.name.as_str().rsplit_once('.').map_or("", |(_, kind)| kind);
+    if kind == "timer" {
         return vec![(TIMER, "NextElapseUSecRealtime"), (TIMER, "NextElapseUSecMonotonic")];
     }
     let is_up = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
@@ -18,7 +18,7 @@ pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
         asked.push((UNIT, "FreezerState"));
     }
     // What has a main process does not just remain after its exit.
-    if name.ends_with(".service") && !(is_up && unit.sub == "running") {
+    if kind == "service" && !(is_up && unit.sub == "running") {
         asked.extend([(SERVICE, "Type"), (SERVICE, "RemainAfterExit")]);
     }
     asked
