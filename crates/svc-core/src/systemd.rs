@@ -155,7 +155,7 @@ pub struct UnitDetails {
     pub since: Option<Timestamp>,
     /// How often a service was restarted by itself.
     pub restarts: u32,
-    /// What a target holds together: its `Requires=`, `Wants=` and `ConsistsOf=`. Empty for other units.
+    /// What stops with a target, or with a oneshot unit that remains: its `ConsistsOf=`. Empty for other units.
     pub members: Vec<UnitName>,
     /// Its processes are frozen, or about to be.
     pub frozen: bool,

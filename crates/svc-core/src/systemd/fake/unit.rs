@@ -275,7 +275,7 @@ impl FakeUnit {
             result: self.result.clone(),
             since: self.since,
             restarts: self.restarts,
-            members: self.wants.iter().chain(&self.consists_of).cloned().collect(),
+            members: self.consists_of.clone(),
             frozen: self.frozen,
         }
     }
