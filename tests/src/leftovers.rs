@@ -141,10 +141,10 @@ fn owner_in_path(path: &str) -> Option<String> {
     if is_ours { rest.split('/').next().map(place::scope) } else { Some(place::SCOPE.to_owned()) }
 }
 
-/// Whether it is the image of all boxes, of another cache or in use by others.
+/// Whether it is the image of all boxes, or its mount: of another cache, or in use by others.
 fn is_of_store(trace: &str, is_used: bool) -> bool {
-    let own = place::cache().join("store.btrfs");
-    trace.contains("/store.btrfs") && (is_used || !trace.contains(&own.display().to_string()))
+    let is_store = trace.contains("/store.btrfs") || trace.contains("/store btrfs /dev/loop");
+    is_store && (is_used || !trace.contains(&place::cache().join("store").display().to_string()))
 }
 
 fn store_is_used() -> Result<bool> {

@@ -32,5 +32,6 @@ mod state;
 mod tool;
 
 pub use homeserver::Homeserver;
+pub use host::boxes_unavailable;
 pub use machine::Machine;
 pub use tool::say;

@@ -98,7 +98,7 @@ fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
     server.home.check("timeout 60 cat /run/gate")?;
     assert_ne!(server.runs()?, before);
     running.signal_group(Signal::INT)?;
-    let ended = running.wait_within(Duration::from_secs(60))?;
+    let ended = running.wait_within(Duration::from_mins(1))?;
     assert_eq!(ended.code, 130, "{}{}", ended.stdout, ended.stderr);
     assert_eq!(server.runs()?, before);
     assert_eq!(server.snapshots("local", "paperless")?, 0);

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Result;
 use svc_tests::{
     Homeserver, Machine,
-    homeserver::{SEED, music},
+    homeserver::{CANARIES, SEED, music},
     lease::{Slot, test_can_go_on},
     leftovers::Traces,
     link,
@@ -168,7 +168,9 @@ fn the_homeserver_is_healthy_and_has_the_data_of_its_seed() -> Result<()> {
         server.home.check("findmnt -n -o FSTYPE /data; findmnt -n -o FSTYPE /mnt/backup")?,
         "xfs\next4\n"
     );
-    server.home.check("svc --version || svc")?;
+    server.home.check("test -x /usr/local/bin/svc")?;
+    let secrets = server.home.check("cat /var/lib/secrets/restic/*")?;
+    assert!(CANARIES.iter().all(|canary| secrets.contains(canary)));
     Ok(())
 }
 

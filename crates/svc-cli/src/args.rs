@@ -96,6 +96,8 @@ pub(crate) enum Verb {
     Repo(RepoArgs),
     /// Look at the configuration.
     Config(ConfigArgs),
+    /// The services on one live screen.
+    Tui,
 }
 
 /// What to save, and where.

@@ -8,6 +8,7 @@ mod list;
 mod list_backups;
 mod repo;
 mod restore;
+mod tui;
 
 use svc_core::code::Code;
 use svc_core::failure::Failure;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
         Some(Verb::ListBackups(args)) => list_backups::run(&context, &args).await,
         Some(Verb::Repo(args)) => repo::run(&context, &args).await,
         Some(Verb::Config(args)) => config::run(&context.global, &args),
+        Some(Verb::Tui) => tui::run(&context).await,
     }
 }
 

@@ -169,7 +169,8 @@ fn serve_repositories(vault: &Machine) -> Result<()> {
     vault.check(
         "install -d -o restic-rest-server -g restic-rest-server -m 0700 /srv/restic
          chown restic-rest-server /etc/restic-rest-server/users.htpasswd
-         systemctl enable --now restic-rest-server",
+         systemctl enable --now restic-rest-server
+         systemctl disable --now docker.socket docker containerd",
     )?;
     Ok(())
 }

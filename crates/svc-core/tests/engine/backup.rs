@@ -114,12 +114,12 @@ async fn one_of_two_repositories_down_does_not_keep_the_other_from_its_snapshot(
 async fn each_repository_is_recorded_with_its_own_failure() {
     let house = House::new();
     house.tap.always("restic cat remote", Mishap::Unreachable);
-    house.restic.fault(Verb::Backup, &repository("local"), 1, Fault::Fails(ResticFailure::NoSpace));
+    house.restic.fault(Verb::Backup, &repository("local"), 1, Fault::Fails(ResticFailure::Code(1)));
     let outcome = house.run(&backup_to(&["local", "remote"], &["notes"])).await;
-    assert_eq!(outcome.code(), 14);
+    assert_eq!(outcome.code(), 15);
     let record = house.record("notes");
     let code = |name: &str| record.backups[&repository(name)].last_attempt.as_ref().unwrap().code;
-    assert_eq!((code("local"), code("remote")), (Code::NoSpace, Code::Unreachable));
+    assert_eq!((code("local"), code("remote")), (Code::Failed, Code::Unreachable));
 }
 
 #[tokio::test(start_paused = true)]

@@ -212,7 +212,7 @@ async fn several_faults_at_once_never_leave_a_service_down_without_a_word() {
     let goal = backup(&["paperless", "notes", "x"]);
     let all = calls(&goal).await;
     let mut dice = Dice(20_261_120);
-    for _ in 0..300 {
+    for _ in 0..200 {
         let faults: Vec<_> = (0..=dice.below(4))
             .map(|_| (all[dice.below(all.len())].clone(), MISHAPS[dice.below(5)], dice.below(3) == 0))
             .collect();

@@ -172,7 +172,7 @@ async fn a_restore_survives_several_faults_at_once() {
     let mut all = numbered(&calls(true).await);
     all.extend(numbered(&calls(false).await));
     let mut dice = Dice(20_261_121);
-    for round in 0..150 {
+    for round in 0..100 {
         let faults: Vec<_> = (0..=dice.below(4))
             .map(|_| (all[dice.below(all.len())].clone(), MISHAPS[dice.below(5)], dice.below(3) == 0))
             .collect();

@@ -1,5 +1,7 @@
 //! What a backup stops runs again, exactly that, and it has to work as it did before.
 
+use std::time::Duration;
+
 use svc_core::docker::{ContainerHealth, ContainerState};
 use svc_core::systemd::{ActiveState, JobVerb};
 use svc_core::testing::{DockerFault, DockerVerb, SystemdFault, When};
@@ -225,5 +227,71 @@ async fn a_shutdown_during_a_backup_ends_it_without_retries() {
         let starts =
             |of: &str| orders.iter().filter(|order| order.ends_with(of) && order.contains("start")).count();
         assert!(starts("notes.service") <= 1 && starts(DB) <= 1, "{orders:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stopped_by_itself_before_the_run_is_no_downtime_of_it() {
+    let house = House::new();
+    let plan = house.plan(&backup(&["notes"])).await;
+    house.systemd.change("notes.service", svc_core::testing::FakeUnit::inactive);
+    let outcome = house.run_plan(plan).await;
+    assert_eq!((outcome.code(), outcome.of("notes").downtime_ms), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_at_one_start_keeps_no_other_from_its_own() {
+    let house = House::new();
+    let mut rest = house.running();
+    rest.remove(DB);
+    house.tap.always("docker start paperless-db-1", crate::tap::Mishap::Panics);
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 5);
+    assert_eq!(house.running(), rest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_a_second_after_its_start_does_not_work() {
+    let house = House::new();
+    let docker = house.docker.clone();
+    house.docker.on_done(DockerVerb::Start, CACHE, move || {
+        let docker = docker.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            docker.exit(CACHE, 1);
+        });
+    });
+    // Nothing else takes as long.
+    healthy_at_once(&house);
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 5);
+    assert!(outcome.messages("paperless").contains(CACHE), "{}", outcome.messages("paperless"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_restarted_again_and_again_does_not_work() {
+    let house = House::new();
+    let docker = house.docker.clone();
+    house.docker.on_done(DockerVerb::Start, CACHE, move || {
+        let docker = docker.clone();
+        tokio::spawn(async move {
+            for _ in 0..300 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                docker.recreate(CACHE);
+            }
+        });
+    });
+    healthy_at_once(&house);
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 5);
+    assert!(outcome.messages("paperless").contains("two seconds"), "{}", outcome.messages("paperless"));
+}
+
+fn healthy_at_once(house: &House) {
+    for name in [DB, WEB] {
+        let docker = house.docker.clone();
+        house
+            .docker
+            .on_done(DockerVerb::Start, name, move || docker.set_health(name, ContainerHealth::Healthy));
     }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use svc_core::code::Code;
 use svc_core::event::{Body, Event};
+use svc_core::restic::Verb;
+use svc_core::restic::fake::Fault;
+use tokio_util::sync::CancellationToken;
 
-use crate::house::{House, backup, service};
+use crate::house::{House, backup, backup_to, repository, service};
 use crate::tap::Mishap;
 
 const ALL: [&str; 6] = ["paperless", "notes", "x", "music", "archive", "caddy"];
@@ -135,4 +138,21 @@ async fn a_cancel_leaves_what_has_not_begun_untouched_and_reports_it() {
             .iter()
             .any(|event| matches!(&event.body, Body::CancelRequested { by } if by == "SIGINT"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_the_disk_takes_is_not_counted_against_a_deadline() {
+    let mut house = House::new();
+    house.service("music").backup.repositories = vec![repository("remote")];
+    house.service("notes").backup.repositories = vec![repository("local")];
+    let goes_on = CancellationToken::new();
+    house.restic.fault(Verb::Backup, &repository("remote"), 1, Fault::WaitsFor(goes_on.clone()));
+    // By then much has been written to the log while music's backup waited.
+    house.tap.watch(move |call| {
+        if call == "systemd start notes.service" {
+            goes_on.cancel();
+        }
+    });
+    let outcome = house.run(&backup_to(&["local", "remote"], &["notes", "music"])).await;
+    assert_eq!(outcome.code(), 0, "{}", outcome.messages("music"));
 }

@@ -137,7 +137,7 @@ async fn an_unmounted_disk_is_told_and_nothing_is_run() {
 #[tokio::test]
 async fn a_repository_that_cannot_be_used_leaves_the_others_alone() {
     let wire = wire(&format!("printf '{{\"id\":\"{ID}\"}}'"));
-    let loose = ResticError::LooseSecret { path: "/pw".into(), fault: "is open to everyone (mode 0644)".to_owned() };
+    let loose = ResticError::LooseSecret { path: "/pw".into(), fault: "is open to everyone".to_owned() };
     let remote: RepositoryName = "remote".parse().unwrap();
     let mut repositories = wire.restic.repositories.clone();
     repositories.insert(remote.clone(), Err(loose.clone()));
