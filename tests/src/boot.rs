@@ -93,11 +93,20 @@ impl Boot {
     }
 }
 
+/// Removes what nspawn leaves in `/run` when it is killed; it is there for mounts, which died with it.
+pub(crate) fn forget(name: &str) {
+    for kind in ["propagate", "unix-export"] {
+        // Missing is what was wanted.
+        let _ = fs::remove_dir(Path::new("/run/systemd/nspawn").join(kind).join(place::scope(name)));
+    }
+}
+
 fn spawn(plan: &Plan<'_>, socket: &Path, console: &Path) -> Result<Child> {
     let log = File::create(console).with_context(|| format!("cannot create `{}`", console.display()))?;
     // A session of its own: Ctrl-C at the test's terminal is not for the box.
     Command::new("setsid")
         .args(["unshare", "--mount", "sh", "-c", include_str!("boot.sh"), "boot", &place::scope(plan.name)])
+        .arg(plan.root)
         .args(arguments(plan))
         .env("NOTIFY_SOCKET", socket)
         // Docker's and the tests' own system calls are not this filter's business.

@@ -3,13 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::place;
+use crate::{place, wait};
 
 /// Longest time that killed processes need to be gone; a dying file system is what takes time.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -38,16 +37,8 @@ pub fn is_populated(name: &str) -> bool {
 }
 
 /// Waits until no process of the box lives; `false` when the time is over first.
-#[must_use]
-pub fn wait_until_empty(name: &str, within: Duration) -> bool {
-    let deadline = Instant::now() + within;
-    while is_populated(name) {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    true
+pub fn wait_until_empty(name: &str, within: Duration) -> Result<bool> {
+    wait::until(within, || Ok(!is_populated(name)))
 }
 
 /// Kills every process of a box, none else, and removes its groups. A box without any is fine.
@@ -58,7 +49,7 @@ pub fn destroy(name: &str) -> Result<()> {
     }
     fs::write(path.join("cgroup.kill"), "1")
         .with_context(|| format!("cannot kill what is in `{}`", path.display()))?;
-    if !wait_until_empty(name, DEADLINE) {
+    if !wait_until_empty(name, DEADLINE)? {
         bail!("processes of the box `{name}` outlive SIGKILL");
     }
     remove(&path).with_context(|| format!("cannot remove the groups in `{}`", path.display()))

@@ -8,13 +8,14 @@ use std::{
     io::{Seek as _, Write as _},
     os::unix::process::ExitStatusExt as _,
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::NamedTempFile;
+
+use crate::wait;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -164,32 +165,24 @@ impl Running {
 
     /// Waits for its end, which has to come within the given time.
     pub fn wait_within(mut self, limit: Duration) -> Result<Output> {
-        let deadline = Instant::now() + limit;
-        while !self.has_ended()? {
-            if Instant::now() > deadline {
-                bail!(
-                    "still running after {limit:?}; it printed\n{}{}",
-                    self.stdout_so_far()?,
-                    self.stderr_so_far()?
-                );
-            }
-            thread::sleep(Duration::from_millis(5));
+        if !wait::until(limit, || self.has_ended())? {
+            bail!(
+                "still running after {limit:?}; it printed\n{}{}",
+                self.stdout_so_far()?,
+                self.stderr_so_far()?
+            );
         }
         self.wait()
     }
 
     /// Waits until its stdout contains a text.
     pub fn wait_for_stdout(&self, text: &str, limit: Duration) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        while !self.stdout_so_far()?.contains(text) {
-            if Instant::now() > deadline {
-                bail!(
-                    "no `{text}` after {limit:?}; it printed\n{}{}",
-                    self.stdout_so_far()?,
-                    self.stderr_so_far()?
-                );
-            }
-            thread::sleep(Duration::from_millis(5));
+        if !wait::until(limit, || Ok(self.stdout_so_far()?.contains(text)))? {
+            bail!(
+                "no `{text}` after {limit:?}; it printed\n{}{}",
+                self.stdout_so_far()?,
+                self.stderr_so_far()?
+            );
         }
         Ok(())
     }

@@ -4,8 +4,8 @@
 pub mod music;
 
 mod build;
-mod scene;
 mod music_writer;
+mod scene;
 
 use anyhow::Result;
 
@@ -21,6 +21,10 @@ use crate::{
 
 /// The seed of all generated data.
 pub const SEED: u64 = 7;
+
+/// Secrets of the homeserver that must never show up in a log, an argument list or any output: the password of both
+/// repositories, and that of the REST server's user.
+pub const CANARIES: [&str; 2] = ["canary-repository-5e7a", "canary-rest-9c1f"];
 
 /// A running homeserver of one's own; it is gone when it is dropped, be it by a panic.
 ///

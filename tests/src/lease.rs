@@ -1,17 +1,18 @@
 //! The pool that tests take boxes from. A place in it is a lock that the kernel drops with its process, so parallel
 //! tests never share a box, and what a dead process left behind is cleared away by the next one.
 
-use std::{
-    env,
-    fs::File,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs::File, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{Machine, host, machine, place, store::Store, svc, template::Template, tool::say, tree};
+use crate::{
+    Machine, host, machine, place,
+    store::Store,
+    svc,
+    template::{Description, Template},
+    tool::say,
+    tree, wait,
+};
 
 /// Longest wait for a place: suites of several processes may stand in line.
 const DEADLINE: Duration = Duration::from_mins(30);
@@ -34,37 +35,46 @@ impl Slot {
         let count = env::var("SVC_BOX_SLOTS").ok().and_then(|text| text.parse().ok());
         let count =
             count.unwrap_or_else(|| thread::available_parallelism().map_or(2, |cores| cores.get().max(2)));
-        let started = Instant::now();
-        loop {
+        let taken = wait::poll(DEADLINE, || {
             for number in 0..count {
                 if let Some(lock) = locked(&slot_lock(number))? {
-                    let slot = Self { number, store, _lock: lock };
-                    slot.clear()?;
-                    clear_abandoned(&slot.store)?;
-                    return Ok(slot);
+                    return Ok(Some((number, lock)));
                 }
             }
-            if started.elapsed() > DEADLINE {
-                bail!("all {count} places for boxes have been taken for {DEADLINE:?}");
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
+            Ok(None)
+        })?;
+        let Some((number, lock)) = taken else {
+            bail!("all {count} places for boxes have been taken for {DEADLINE:?}");
+        };
+        let slot = Self { number, store, _lock: lock };
+        slot.clear()?;
+        clear_abandoned(&slot.store)?;
+        Ok(slot)
     }
 
     /// Clones a box from a template. It is deleted when the value is dropped, which must be before the place is.
     pub fn machine(&self, hostname: &str, template: &Template) -> Result<Machine> {
-        Ok(Machine::create(&self.store, &format!("{}{hostname}", self.prefix()), template)?.ephemeral())
+        Ok(Machine::create(&self.store, &self.name(hostname), template)?.ephemeral())
     }
 
     /// Makes a box with nothing but Debian, systemd and Docker on it.
     pub fn pristine(&self, hostname: &str) -> Result<Machine> {
-        self.machine(hostname, &tree::pristine(&self.store)?)
+        let template = tree::pristine(&self.store)?;
+        let description = Description { hostname: Some(hostname.to_owned()), ..template.describe()? };
+        let machine =
+            Machine::create_as(&self.store, &self.name(hostname), &template, &description)?.ephemeral();
+        machine.rename()?;
+        Ok(machine)
     }
 
     /// The store, held for as long as the place is.
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    fn name(&self, hostname: &str) -> String {
+        self.prefix() + hostname
     }
 
     fn prefix(&self) -> String {
@@ -107,7 +117,7 @@ pub fn test_can_go_on() -> Result<bool> {
 }
 
 /// Deletes boxes of places and builds whose holders have died.
-fn clear_abandoned(store: &Store) -> Result<()> {
+pub fn clear_abandoned(store: &Store) -> Result<()> {
     for name in machine::names(store)?.into_iter().filter(|name| machine::is_of_tests(name)) {
         let owner = name.split_once('-').and_then(|(owner, rest)| match owner.strip_prefix("slot") {
             Some(number) => Some(slot_lock(number.parse().ok()?)),

@@ -23,6 +23,7 @@ pub mod store;
 pub mod svc;
 pub mod template;
 pub mod tree;
+pub mod wait;
 
 mod boot;
 mod loops;
@@ -31,5 +32,6 @@ mod state;
 mod tool;
 
 pub use homeserver::Homeserver;
+pub use host::boxes_unavailable;
 pub use machine::Machine;
 pub use tool::say;

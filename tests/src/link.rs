@@ -14,12 +14,14 @@ use crate::{
 ///
 /// The cable is remembered and plugged in again whenever one of them starts while the other runs.
 pub fn link(first: &Machine, second: &Machine) -> Result<()> {
+    for (name, peer) in [(first.name(), second.name()), (second.name(), first.name())] {
+        remember(name, |cables| cables.retain(|cable| cable.peer != peer))?;
+    }
     let subnet = (0..=u8::MAX)
         .find(|subnet| [first, second].iter().all(|machine| is_free(machine, *subnet)))
         .context("no subnet is free")?;
     for (machine, peer, own, other) in [(first, second, 1, 2), (second, first, 2, 1)] {
         remember(machine.name(), |cables| {
-            cables.retain(|cable| cable.peer != peer.name());
             cables.push(Cable {
                 peer: peer.name().to_owned(),
                 interface: interface(peer.hostname()),
@@ -42,10 +44,19 @@ pub fn restore(first: &str, second: &str) -> Result<()> {
     set(first, second, false)
 }
 
-/// What a box is linked with, for people.
-pub fn shown(name: &str) -> Result<String> {
-    let shown = |cable: Cable| format!("{}{}", cable.peer, if cable.pulled { " (cut)" } else { "" });
-    Ok(cables(name)?.into_iter().map(shown).collect::<Vec<_>>().join(" "))
+/// The boxes that a box is linked with, and whether the cable is pulled.
+pub fn peers(name: &str) -> Result<Vec<(String, bool)>> {
+    Ok(cables(name)?.into_iter().map(|cable| (cable.peer, cable.pulled)).collect())
+}
+
+/// Throws away the cables of a box that is deleted, at their other ends.
+pub(crate) fn forget(name: &str) -> Result<()> {
+    for (peer, _) in peers(name)? {
+        if state::load(&peer)?.is_some() {
+            remember(&peer, |cables| cables.retain(|cable| cable.peer != name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Plugs all cables of a box in whose other ends are up.
@@ -61,7 +72,11 @@ pub(crate) fn replug(name: &str) -> Result<()> {
 /// Takes down all interfaces of a box that is about to lose its power: a dying kernel would close connections, and a
 /// dead machine does not.
 pub(crate) fn silence(name: &str) -> Result<()> {
-    cables(name)?.iter().try_for_each(|cable| ip(name, &["link", "set", &cable.interface, "down"]))
+    for cable in cables(name)? {
+        // An interface whose other end is dead has gone with it.
+        let _ = ip(name, &["link", "set", &cable.interface, "down"]);
+    }
+    Ok(())
 }
 
 fn plug(first: &str, second: &str) -> Result<()> {

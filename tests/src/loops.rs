@@ -5,13 +5,12 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::tool::output;
+use crate::{tool::output, wait};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -47,7 +46,7 @@ pub(crate) fn detach_all(directory: &Path, mut file_systems: Vec<String>) -> Res
 /// The file system of a path, as `MAJOR:MINOR`.
 pub(crate) fn file_system(path: &Path) -> Result<String> {
     let number = fs::metadata(path).with_context(|| format!("cannot look at `{}`", path.display()))?.dev();
-    Ok(spelled(number))
+    Ok(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
 /// An attached device.
@@ -76,24 +75,24 @@ fn listed() -> Result<Vec<Loop>> {
 
 /// Detaching is only a wish while somebody has the device open: the mounts of a dead box go a moment after it.
 fn detach(device: &Path) -> Result<()> {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
+    let detached = wait::until(DEADLINE, || {
         // An error is one only if the device stays: another one may have detached it, or it went by itself.
-        let detached = output(Command::new("losetup").arg("--detach").arg(device));
-        if !listed()?.iter().any(|still| still.device == device) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            bail!("`{}` stays attached: {detached:?}", device.display());
-        }
-        thread::sleep(Duration::from_millis(5));
+        let _ = output(Command::new("losetup").arg("--detach").arg(device));
+        Ok(!listed()?.iter().any(|still| still.device == device))
+    })?;
+    if !detached {
+        bail!("`{}` stays attached", device.display());
     }
+    Ok(())
+}
+
+/// Major and minor number of a device.
+pub(crate) fn numbers(device: &Path) -> Result<(u32, u32)> {
+    let number = fs::metadata(device)?.rdev();
+    Ok((rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
 fn device_number(device: &Path) -> Result<String> {
-    Ok(spelled(fs::metadata(device)?.rdev()))
-}
-
-fn spelled(number: u64) -> String {
-    format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number))
+    let (major, minor) = numbers(device)?;
+    Ok(format!("{major}:{minor}"))
 }

@@ -1,12 +1,20 @@
 //! A box: cloned from a template, started, entered, stopped, cut off from power, deleted.
 
-use std::{env, ffi::OsStr, fs, path::PathBuf, process::Child, sync::Arc, time::Duration};
+use std::{
+    env,
+    ffi::OsStr,
+    fs::{self, File},
+    path::PathBuf,
+    process::Child,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    boot::{Boot, Plan},
+    boot::{self, Boot, Plan},
     cgroup,
     enter::{Call, Output, Running},
     link, loops, place,
@@ -51,6 +59,10 @@ impl Machine {
         template: &Template,
         description: &Description,
     ) -> Result<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > 40 || !name.bytes().all(is_plain) {
+            bail!("`{name}` cannot be a box's name: up to 40 of a-z, 0-9 and `-`");
+        }
         delete(store, name)?;
         let directory = directory(store, name);
         store.create(&directory)?;
@@ -79,7 +91,7 @@ impl Machine {
             return Ok(None);
         }
         let description = disks.describe()?;
-        let state = state::load(name)?.filter(|_| cgroup::is_populated(name));
+        let state = state::load(name)?.filter(|state| state.leader != 0 && cgroup::is_populated(name));
         let leader = state.map(|state| state.leader);
         let (name, store) = (name.to_owned(), Arc::clone(store));
         Ok(Some(Self { name, store, disks, description, leader, boot: None, child: None, ephemeral: false }))
@@ -90,6 +102,11 @@ impl Machine {
     pub fn ephemeral(mut self) -> Self {
         self.ephemeral = true;
         self
+    }
+
+    /// Leaves it to itself, as a process does that is killed.
+    pub fn abandon(mut self) {
+        self.ephemeral = false;
     }
 
     /// The name by which `cargo box` knows it; its host name may be another.
@@ -169,16 +186,14 @@ impl Machine {
     pub fn down(&mut self) -> Result<()> {
         if self.is_up() {
             self.program(["systemctl", "poweroff"])?.check()?;
-            if !cgroup::wait_until_empty(&self.name, POWEROFF) {
+            if !cgroup::wait_until_empty(&self.name, POWEROFF)? {
                 say(&format!(
                     "the box `{}` does not go down within {POWEROFF:?}; cutting its power",
                     self.name
                 ));
             }
         }
-        self.clean_up()?;
-        state::forget(&self.name);
-        Ok(())
+        self.clean_up()
     }
 
     /// Kills it at once, as a power cut does. The disks stay as they are, and [`Self::up`] boots from them.
@@ -190,12 +205,45 @@ impl Machine {
             link::silence(&self.name)?;
             // The kernel kills all of a PID namespace with its first process; nspawn then ends by itself.
             kill_process(pid, Signal::KILL).context("cannot kill the box")?;
-            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5));
+            let has_ended = cgroup::wait_until_empty(&self.name, Duration::from_secs(5))?;
             if !has_ended {
                 say(&format!("the box `{}` dies slowly", self.name));
             }
         }
         self.clean_up()
+    }
+
+    /// Kills it as [`Self::power_cut`] does, and loses what was not synced on its extra disks.
+    ///
+    /// The root stays as the dead processes saw it: it is a part of the one image of all boxes.
+    pub fn power_cut_with_loss(&mut self) -> Result<()> {
+        let disks: Vec<PathBuf> = self.description.disks.iter().map(|name| self.disks.disk(name)).collect();
+        // What the file systems have not written to their disks yet is not in these copies; the kill writes it.
+        for disk in &disks {
+            self.store.reflink(disk, &disk.with_extension("cut"))?;
+        }
+        self.power_cut()?;
+        for disk in &disks {
+            fs::rename(disk.with_extension("cut"), disk)?;
+        }
+        Ok(())
+    }
+
+    /// Gives it another disk of that many bytes, also while it runs, and returns its device in the box.
+    pub fn add_disk(&mut self, name: &str, size: u64) -> Result<String> {
+        let path = self.disks.disk(name);
+        let device = format!("/dev/box-{name}");
+        File::create_new(&path)
+            .with_context(|| format!("cannot create `{}`", path.display()))?
+            .set_len(size)?;
+        self.description.disks.push(name.to_owned());
+        self.disks.finish(&self.description)?;
+        if self.is_up() {
+            let (major, minor) = loops::numbers(&loops::attach(&path)?)?;
+            self.program(["mknod", "-m", "600", &device, "b", &major.to_string(), &minor.to_string()])?
+                .check()?;
+        }
+        Ok(device)
     }
 
     /// Ends it and deletes its disks.
@@ -302,6 +350,7 @@ impl Drop for Machine {
 pub fn delete(store: &Store, name: &str) -> Result<()> {
     clean_up(store, name)?;
     store.remove(&directory(store, name))?;
+    link::forget(name)?;
     state::forget(name);
     Ok(())
 }
@@ -328,6 +377,7 @@ pub fn is_of_tests(name: &str) -> bool {
 
 fn clean_up(store: &Store, name: &str) -> Result<()> {
     cgroup::destroy(name)?;
+    boot::forget(name);
     let directory = directory(store, name);
     // Each subvolume counts as a file system: the directory with the disks is one, the root is one, and the box may
     // have made more.

@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 const DEFAULT: &str = "/var/cache/svc-box";
 
+/// How the kernel's names of all boxes begin, whatever cache they are in.
+pub(crate) const SCOPE: &str = "svcbox-";
+
 /// The cache directory: `$SVC_BOX_CACHE`, or `/var/cache/svc-box`.
 ///
 /// It holds the image of all trees and disks, its mount point, and the state of the boxes; it can be
@@ -28,10 +31,10 @@ pub fn run() -> PathBuf {
 pub fn scope(name: &str) -> String {
     let cache = cache();
     if cache.as_os_str() == DEFAULT {
-        return format!("svcbox-{name}");
+        return format!("{SCOPE}{name}");
     }
     let hash = short_hash([cache.as_os_str().as_encoded_bytes()]);
-    format!("svcbox-{}-{name}", &hash[..4])
+    format!("{SCOPE}{}-{name}", &hash[..4])
 }
 
 /// Bytes as hex digits.

@@ -8,15 +8,15 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
     place, state,
-    tool::{self, output, say},
+    tool::{output, say},
+    wait,
 };
 
 /// Apparent size of the image. It is sparse and discards what is deleted: some 3 GB are really used.
@@ -24,6 +24,9 @@ const SIZE: u64 = 64 << 30;
 
 /// `nobarrier`: an emptied cache after a crash of the whole machine is cheaper than every fsync of every test.
 const OPTIONS: &str = "loop,noatime,nobarrier,discard=async";
+
+/// Longest wait for those who still have a file in it open.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The mounted image, held for as long as this value lives.
 #[derive(Debug)]
@@ -159,30 +162,17 @@ impl Store {
     }
 
     fn unmount(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let unmounted = output(Command::new("umount").arg(&self.root));
-            if unmounted.is_ok() || !self.is_mounted()? {
-                break;
-            }
-            // Somebody without a lock looks into it, say a shell: it is theirs to leave.
-            if Instant::now() > deadline {
-                return unmounted.map(drop);
-            }
-            thread::sleep(Duration::from_millis(20));
+        // Somebody without a lock may look into it, say a shell: it is theirs to leave.
+        let unmounted = wait::until(DEADLINE, || {
+            Ok(output(Command::new("umount").arg(&self.root)).is_ok() || !self.is_mounted()?)
+        })?;
+        if !unmounted {
+            bail!("somebody uses `{}`", self.root.display());
         }
-        self.wait_until_detached()
-    }
-
-    /// The loop device goes when the last mount namespace that ever saw the mount has gone, a moment later.
-    fn wait_until_detached(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while tool::output(Command::new("losetup").arg("-j").arg(self.image()))?.contains("/dev/loop") {
-            if Instant::now() > deadline {
-                bail!("a loop device still holds `{}`", self.image().display());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+        // The loop device goes by itself when the last mount namespace that ever saw the mount has gone, a moment later;
+        // much later where somebody else's container was started meanwhile.
+        let attached = || output(Command::new("losetup").arg("-j").arg(self.image()));
+        wait::until(Duration::from_secs(1), || Ok(!attached()?.contains("/dev/loop")))?;
         Ok(())
     }
 }

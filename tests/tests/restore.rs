@@ -1,9 +1,9 @@
 //! `svc restore`: all or nothing, and equal to what was saved.
 
 use anyhow::Result;
+use svc_tests::Homeserver;
 use svc_tests::homeserver::{SEED, music};
 use svc_tests::metadata::Tree;
-use svc_tests::Homeserver;
 
 const REPOSITORY: &str = "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 

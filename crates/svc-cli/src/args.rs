@@ -63,13 +63,15 @@ pub(crate) struct GlobalArgs {
 pub(crate) struct Output {
     /// As JSON.
     pub(crate) json: bool,
+    /// In lines instead of moving bars.
+    pub(crate) plain: bool,
     /// Without colour.
     pub(crate) no_color: bool,
 }
 
 impl GlobalArgs {
     pub(crate) const fn output(&self) -> Output {
-        Output { json: self.json, no_color: self.no_color }
+        Output { json: self.json, plain: self.plain, no_color: self.no_color }
     }
 }
 

@@ -1,15 +1,20 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use svc_core::code::Code;
 use svc_core::config::{self, Config, ConfigErrorKind, Defaults};
+use svc_core::docker;
 use svc_core::failure::Failure;
 use svc_core::outside::Outside;
+use svc_core::restic::{self, ResticSettings};
 use svc_core::scope::{Environment, Scope};
+use svc_core::systemd::Bus;
 
 use crate::args::GlobalArgs;
+use crate::render::RenderChoice;
 
 /// What every verb stands on.
 pub(crate) struct Context {
@@ -17,7 +22,12 @@ pub(crate) struct Context {
     pub(crate) scope: Arc<Scope>,
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Outside,
+    /// What is odd about the secret files.
+    pub(crate) warnings: Vec<String>,
 }
+
+/// Where programs are looked for when `PATH` is not set.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The shortest file that does something; shown where there is none.
 const SAMPLE: &str = r#"{
@@ -37,8 +47,21 @@ impl Context {
         let mut scope = scope(&global)?;
         let config = read(&scope)?;
         adopt(&mut scope, &config);
-        let outside = outside(&scope, &config);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside })
+        let (outside, warnings) = outside(&scope, &config);
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+    }
+
+    /// How things are shown on this process's terminal.
+    pub(crate) fn choice(&self) -> RenderChoice {
+        RenderChoice::detect(self.global.output())
+    }
+
+    /// Says on stderr what is odd about the secret files.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            // Nobody may be reading.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
     }
 
     /// Refuses a verb that changes something to a user who may not.
@@ -82,6 +105,26 @@ pub(crate) fn read(scope: &Scope) -> Result<Config, Failure> {
             _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
         }
     })
+}
+
+/// The outside systems; none is asked anything yet.
+fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<String>) {
+    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let settings = ResticSettings {
+        program: "restic".into(),
+        path: path("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        home: path("HOME").map_or_else(|| "/root".into(), PathBuf::from),
+        cache_dir: scope.cache_dir.join("restic"),
+        temp_dir: path("TMPDIR").map(PathBuf::from),
+    };
+    let credentials = path("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let (restic, warnings) = restic::open(config, settings, credentials.as_deref());
+    let outside = Outside {
+        systemd: Arc::new(Bus::new(&scope.bus_address)),
+        docker: Arc::new(docker::Engine::new(&scope.engine_socket)),
+        restic: Arc::new(restic),
+    };
+    (outside, warnings)
 }
 
 /// What the configuration says about places wins over the scope's defaults.

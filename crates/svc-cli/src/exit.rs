@@ -7,6 +7,7 @@ use svc_core::code::Code;
 use svc_core::failure::Failure;
 
 use crate::args::Output;
+use crate::render::{RenderChoice, failure_text};
 
 /// Shows a failure, if there is one, and gives the exit code.
 pub(crate) fn code(output: Output, ended: Result<Code, Failure>) -> ExitCode {
@@ -26,5 +27,5 @@ fn show(output: Output, failure: &Failure) -> std::io::Result<()> {
         let document = serde_json::json!({ "error": failure });
         writeln!(std::io::stdout(), "{document}")?;
     }
-    write!(std::io::stderr(), "{}", crate::render::failure_text(failure))
+    write!(std::io::stderr(), "{}", failure_text(failure, RenderChoice::detect(output).colour_on_stderr()))
 }

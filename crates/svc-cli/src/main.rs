@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod context;
 mod exit;
+mod render;
 mod run;
 
 use std::process::ExitCode;

@@ -28,6 +28,7 @@ pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>)
     if !context.global.dry_run {
         context.require_root(goal.verb())?;
     }
+    context.warn();
     let now = Timestamp::now();
     let observed = observe(&context.config, &context.scope, &context.outside, &goal, now).await;
     let plan = plan(&context.config, &observed, &goal, now);
@@ -40,13 +41,15 @@ pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>)
     let report = execute(context, plan).await?;
     if !context.global.json {
         // Nobody may be reading.
-        let _ = write!(std::io::stderr(), "{}", render::messages(&report));
+        let colour = context.choice().colour_on_stderr();
+        let _ = write!(std::io::stderr(), "{}", render::messages(&report, &goal, colour));
     }
     Ok(report.code)
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
-    let text = if context.global.json { document(plan)? } else { render::plan_text(plan) };
+    let text =
+        if context.global.json { document(plan)? } else { render::plan_text(plan, context.choice().look()) };
     write_out(&text)?;
     let refused = plan.services.iter().flat_map(|service| &service.refused);
     Ok(Code::worst(refused.map(|failure| failure.code)))
@@ -79,7 +82,7 @@ fn ask(context: &Context, plan: &Plan, question: &str) -> Result<(), Failure> {
     let mut answer = String::new();
     let prompt = || {
         let mut out = std::io::stderr();
-        write!(out, "{}\n{question} [y/N] ", render::plan_text(plan))?;
+        write!(out, "{}\n{question} [y/N] ", render::plan_text(plan, context.choice().look()))?;
         out.flush()?;
         std::io::stdin().read_line(&mut answer)
     };
@@ -110,7 +113,7 @@ async fn execute(context: &Context, plan: Plan) -> Result<Report, Failure> {
     };
     // The engine must be gone when its work is done: it holds the recorder open.
     let work = async move { engine.run(&plan).await };
-    let report = dispatch(work, seen, render::choose(&context.global), Timestamp::now).await;
+    let report = dispatch(work, seen, render::choose(context.choice()), Timestamp::now).await;
     thread.join();
     signals.abort();
     Ok(report)

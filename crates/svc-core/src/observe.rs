@@ -1,6 +1,7 @@
 //! What the world looks like before a plan is made: units, containers, sources, repositories.
 
 mod parts;
+mod place;
 mod repositories;
 mod sources;
 mod targets;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 pub use parts::{Parts, parts};
 pub(crate) use parts::{belongs, is_up};
+pub use place::Place;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 
@@ -62,7 +64,7 @@ pub async fn observe(
         repositories::observe(config, outside, goal.repositories()),
     );
     let mut observed = Observed { services: IndexMap::new(), repositories };
-    let manifests = scope.manifests_dir();
+    let (manifests, stages) = (scope.manifests_dir(), scope.stages_dir());
     for (name, parts) in names.iter().zip(parts) {
         let Some(service) = config.services.get(name) else { continue };
         let sources = match goal {
@@ -74,7 +76,7 @@ pub async fn observe(
         let mut seen = ObservedService { parts, sources, restore: None, manifest, record };
         if let Goal::Restore { repository, snapshot, .. } = goal {
             let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
-            let wish = targets::Wish { service, repository, choice: snapshot, now, own };
+            let wish = targets::Wish { service, repository, choice: snapshot, now, own, stages: &stages };
             let snapshots = observed.repositories.get(repository);
             seen.restore = Some(targets::observe(outside, &wish, snapshots, &volumes, &seen.record).await);
         }

@@ -12,6 +12,7 @@ mod lines;
 mod listing;
 mod message;
 mod mount;
+mod open;
 mod outcome;
 mod pattern;
 mod process;
@@ -26,6 +27,7 @@ mod verb;
 
 pub use access::RepositoryAccess;
 pub use installed::MINIMUM_VERSION;
+pub use open::open;
 pub use program::{ResticProgram, ResticSettings};
 pub use redact::Redactor;
 pub use secret::Secret;
@@ -209,12 +211,12 @@ pub enum ResticError {
         reason: String,
     },
     /// A secret file is open to others.
-    #[error("secret file `{path}` is {how}")]
+    #[error("secret file `{}` {fault}", path.display())]
     LooseSecret {
         /// The file.
         path: PathBuf,
-        /// `world-readable` or `group-writable`.
-        how: &'static str,
+        /// To whom, and its mode.
+        fault: String,
     },
     /// The directory where the repository should be mounted is not a mount point.
     #[error("repository `{repository}` is not there: `{mount_point}` is not mounted")]

@@ -117,6 +117,12 @@ impl Scope {
         self.state_dir.join("manifests")
     }
 
+    /// Where restored data is on its way in, and replaced data afterwards, if it lies on the same file system.
+    #[must_use]
+    pub fn stages_dir(&self) -> PathBuf {
+        self.state_dir.join("stages")
+    }
+
     /// Where the locks are.
     #[must_use]
     pub fn locks_dir(&self) -> PathBuf {

@@ -197,7 +197,7 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn a_gigabyte_is_refused_unread() {
+fn a_gigabyte_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("services.json");
     let file = fs::File::create(&path).unwrap();

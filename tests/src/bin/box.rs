@@ -10,7 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use svc_tests::{Machine, homeserver, host, link, machine, say, store::Store, svc, template::Template, tree};
+use svc_tests::{
+    Machine, homeserver, host, lease, link, machine, say, store::Store, svc, template::Template, tree,
+};
 
 /// Debian machines with real systemd, Docker and restic, for looking into by hand.
 ///
@@ -25,35 +27,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-<<<<<<< HEAD
-    /// Boot it
-    Up {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// Down
-    Down {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// Del
-    Delete { names: Vec<String> },
-    /// Cut
-    PowerCut {
-        #[arg(long, default_value = "home")]
-        name: String,
-    },
-    /// In
-    In {
-        #[arg(long, default_value = "home")]
-        name: String,
-        #[arg(trailing_var_arg = true)]
-        argv: Vec<String>,
-    },
-=======
     /// Boots a box, made now if there is none of that name; without a name, the homeserver.
     Up(UpArgs),
-    /// Shuts a box down and keeps its disks; without a name, the homeserver.
+    /// Shuts a box down and keeps its disks; without a name, the homeserver. Also clears away what killed tests left.
     Down(SomeArgs),
     /// Puts a box's disks back to what they were when it was made, and boots it again if it was up.
     Reset(OneArgs),
@@ -73,7 +49,6 @@ enum Verb {
     Delete(SomeArgs),
     /// Removes the cache with all that was built; the next `up` builds it again.
     Purge,
->>>>>>> w-box
 }
 
 #[derive(Debug, Args)]
@@ -156,35 +131,6 @@ fn run(verb: Verb) -> Result<ExitCode> {
     let svc = wants_svc.then(svc::binary).transpose()?;
     host::become_root(svc.as_deref())?;
     host::ensure_packages()?;
-<<<<<<< HEAD
-    let store = Arc::new(Store::open()?);
-    match args.verb {
-        Verb::Up { name } => {
-            let mut m = match Machine::open(&store, &name)? {
-                Some(m) => m,
-                None => {
-                    if name == "home" {
-                        Machine::create(&store, &name, &svc_tests::homeserver::templates(&store)?.home)?
-                    } else {
-                        Machine::create(&store, &name, &tree::pristine(&store)?)?
-                    }
-                }
-            };
-            let t = std::time::Instant::now();
-            m.up()?;
-            say(&format!("{:?} {:?}", t.elapsed(), m.failed_units()?));
-        }
-        Verb::Down { name } => Machine::open(&store, &name)?.context("none")?.down()?,
-        Verb::Delete { names } => {
-            for name in names {
-                machine::delete(&store, &name)?
-            }
-        }
-        Verb::PowerCut { name } => Machine::open(&store, &name)?.context("none")?.power_cut()?,
-        Verb::In { name, argv } => {
-            let s = Machine::open(&store, &name)?.context("none")?.program(argv)?.attach()?;
-            return Ok(ExitCode::from(s.code().unwrap_or(1) as u8));
-=======
     if matches!(verb, Verb::Purge) {
         Store::purge()?;
         return Ok(ExitCode::SUCCESS);
@@ -200,12 +146,12 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
             for name in named(store, args)? {
                 find(store, &name)?.down()?;
             }
+            lease::clear_abandoned(store)?;
         }
         Verb::Reset(OneArgs { name }) => reset(store, &name)?,
         Verb::PowerCut(OneArgs { name }) => find(store, &name)?.power_cut()?,
         Verb::In(InArgs { machine: OneArgs { name }, command }) => {
             return enter(&find(store, &name)?, &command);
->>>>>>> w-box
         }
         Verb::Shell(OneArgs { name }) => return shell(&find(store, &name)?),
         Verb::Status => status(store)?,
@@ -258,6 +204,9 @@ fn made(store: &Arc<Store>, name: &str, origin: Origin) -> Result<Machine> {
     if let Some(machine) = Machine::open(store, name)? {
         return Ok(machine);
     }
+    if machine::is_of_tests(name) {
+        bail!("names that begin with `slot` or `build-` are those of the tests' boxes");
+    }
     Machine::create(store, name, &template(store, origin)?)
 }
 
@@ -293,8 +242,15 @@ fn reset(store: &Arc<Store>, name: &str) -> Result<()> {
         _ => Origin::Pristine,
     };
     drop(old);
+    let peers = link::peers(name)?;
     let mut fresh = Machine::create(store, name, &template(store, origin)?)?;
-    if was_up { up(&mut fresh) } else { Ok(()) }
+    if was_up {
+        up(&mut fresh)?;
+        for (peer, _) in peers {
+            link::link(&fresh, &find(store, &peer)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn enter(machine: &Machine, command: &[OsString]) -> Result<ExitCode> {
@@ -320,7 +276,12 @@ fn status(store: &Arc<Store>) -> Result<()> {
         } else {
             ("down".to_owned(), "-".to_owned())
         };
-        writeln!(out, "{name:<24}{state:<12}{leader:<10}{}", link::shown(&name)?)?;
+        writeln!(out, "{name:<24}{state:<12}{leader:<10}{}", links(&name)?)?;
     }
     Ok(())
+}
+
+fn links(name: &str) -> Result<String> {
+    let shown = |(peer, is_cut)| if is_cut { format!("{peer} (cut)") } else { peer };
+    Ok(link::peers(name)?.into_iter().map(shown).collect::<Vec<_>>().join(" "))
 }

@@ -25,10 +25,10 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
             &serde_json::json!({ "services": services, "repositories": repositories, "warnings": warnings }),
         )?
     } else {
-        let warnings: String =
+        let warnings: Vec<String> =
             config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
         let file = scope.config_file.display();
-        format!("{warnings}`{file}` is good: {services} services, {repositories} repositories\n")
+        format!("{}`{file}` is good: {services} services, {repositories} repositories\n", warnings.concat())
     };
     write_out(&text).map(|()| Code::Ok)
 }

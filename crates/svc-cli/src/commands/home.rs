@@ -12,7 +12,10 @@ use crate::run::{document, write_out};
 /// Shows how things stand, what needs a person, and the next command.
 pub(crate) async fn run(context: &Context) -> Result<Code, Failure> {
     let overview = overview(&context.config, &context.scope, &context.outside, Timestamp::now()).await;
-    let text =
-        if context.global.json { document(&overview)? } else { render::home(&overview, &context.global) };
+    let text = if context.global.json {
+        document(&overview)?
+    } else {
+        render::home(&overview, context.choice().look())
+    };
     write_out(&text).map(|()| Code::Ok)
 }

@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &Context) -> Result<Code, Failure> {
     let text = if context.global.json {
         document(&overview)?
     } else {
-        render::service_table(&overview, &context.global)
+        render::service_table(&overview, context.choice().look())
     };
     write_out(&text).map(|()| Code::Ok)
 }

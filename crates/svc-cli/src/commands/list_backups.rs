@@ -22,7 +22,10 @@ pub(crate) async fn run(context: &Context, args: &ListBackupsArgs) -> Result<Cod
     let all = context.outside.restic.snapshots(&repository).await.map_err(failed)?;
     let mut own: Vec<&Snapshot> = snapshots_of(&all, service).collect();
     own.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time));
-    let text =
-        if context.global.json { document(&own)? } else { render::snapshot_table(&own, Timestamp::now()) };
+    let text = if context.global.json {
+        document(&own)?
+    } else {
+        render::snapshot_table(&own, Timestamp::now(), context.choice().look())
+    };
     write_out(&text).map(|()| Code::Ok)
 }

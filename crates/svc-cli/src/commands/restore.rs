@@ -24,9 +24,9 @@ pub(crate) async fn run(context: &Context, args: &RestoreArgs) -> Result<Code, F
         let failure = Failure::new(Code::Usage, "one snapshot id cannot be of several services");
         return Err(failure.hint("name one service, or use `latest` or a time"));
     }
-    let names: Vec<&str> = services.iter().map(svc_core::names::ServiceName::as_str).collect();
+    let list: Vec<&str> = services.iter().map(svc_core::names::ServiceName::as_str).collect();
     let question =
-        format!("Replace the data of {} with the snapshot? The data of now is kept.", names.join(", "));
+        format!("Replace the data of {} with the snapshot? The data of now is kept.", list.join(", "));
     run::run(context, Goal::Restore { repository, services, snapshot, start: args.start }, Some(question))
         .await
 }

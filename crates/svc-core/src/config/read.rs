@@ -128,4 +128,12 @@ mod tests {
         assert_eq!(config.services.len(), 3);
         assert_eq!(config.warnings, []);
     }
+
+    #[test]
+    fn a_file_that_does_not_tell_its_size_is_refused_once_it_is_too_large() {
+        let status = Path::new("/proc/self/status");
+        assert_eq!(status.metadata().unwrap().len(), 0);
+        assert!(matches!(limited(status, 10), Err(ReadFault::TooLarge)));
+        assert!(limited(status, MAX_SIZE).is_ok());
+    }
 }

@@ -188,6 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn only_volumes_count_among_the_mounts() {
+        let mount = |typ: &str, name: &str| bollard::models::MountPoint {
+            typ: Some(typ.to_owned()),
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let mounts = Some(vec![mount("bind", ""), mount("volume", "data"), mount("image", "tools")]);
+        let listed = ContainerSummary { id: Some("1".to_owned()), mounts, ..ContainerSummary::default() };
+        assert_eq!(container(listed).unwrap().volumes, ["data"]);
+    }
+
+    #[test]
     fn a_container_that_never_ran_has_neither_start_nor_end() {
         let state = bollard::models::ContainerState {
             status: Some(ContainerStateStatusEnum::CREATED),

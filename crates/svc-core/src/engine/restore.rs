@@ -19,7 +19,12 @@ use crate::restic::{Counts, Progress, RestoreRequest};
 impl ServiceRun<'_> {
     /// Writes the snapshot's data into a new directory that only root can look into.
     pub(super) async fn stage(&mut self, step: &StageStep) -> Result<(), Failure> {
-        std::fs::DirBuilder::new().mode(0o700).create(&step.stage).map_err(|error| {
+        let parent = step.stage.parent().unwrap_or(Path::new("/"));
+        let make = || {
+            durable::make_directory(parent, 0o700)?;
+            std::fs::DirBuilder::new().mode(0o700).create(&step.stage)
+        };
+        make().map_err(|error| {
             let code =
                 if error.kind() == std::io::ErrorKind::StorageFull { Code::NoSpace } else { Code::Failed };
             Failure::new(code, format!("the stage `{}` cannot be made", step.stage.display()))

@@ -156,7 +156,9 @@ impl<'a> ServiceRun<'a> {
     fn finish(mut self, is_locked: bool) -> ServiceReport {
         self.report_trees();
         self.report_owed();
-        self.report.downtime_ms = self.ledger.downtime_ms();
+        // What is to be off is not down.
+        let is_wished = matches!(self.goal, Goal::Stop { .. });
+        self.report.downtime_ms = self.ledger.downtime_ms().filter(|_| !is_wished);
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
         if is_locked && let Err(failure) = self.keep_record() {

@@ -64,6 +64,7 @@ fn candidates(service: &Service) -> Vec<UnitName> {
         return service.units.clone();
     }
     let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    let by_rule = by_rule.filter(|unit| service.restore.compose_unit.as_ref() != Some(unit));
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
 
@@ -74,12 +75,12 @@ async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
     let units = outside.systemd.units(&names).await?;
     let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
     let details = outside.systemd.details(&existing).await?;
-    let mut details: HashMap<UnitName, UnitDetails> =
-        details.into_iter().map(|d| (d.name.clone(), d)).collect();
+    let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
     let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
     Ok(known
         .map(|(asked, unit)| {
-            let details = details.remove(&unit.name);
+            // Two services may share a unit, so the details are not taken out.
+            let details = details.get(&unit.name).cloned();
             (asked, (unit, details))
         })
         .collect())

@@ -1,12 +1,11 @@
 //! Where a restore goes: the live paths, what the snapshot holds for them, and where it can be staged.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, StatxFlags};
 
+use super::place::{Place, stage_directory};
 use super::sources::{Source, private_directory, volume};
 use crate::code::Code;
 use crate::config::Service;
@@ -14,7 +13,7 @@ use crate::docker::Volume;
 use crate::failure::Failure;
 use crate::goal::SnapshotChoice;
 use crate::mounts;
-use crate::names::{RepositoryName, VolumeName};
+use crate::names::RepositoryName;
 use crate::outside::Outside;
 use crate::plan::choose;
 use crate::records::ServiceRecord;
@@ -27,8 +26,8 @@ pub struct ObservedRestore {
     pub snapshot: Snapshot,
     /// Each declared target.
     pub targets: Vec<ObservedTarget>,
-    /// Free bytes and inodes of each file system that takes a stage, by mount number.
-    pub free: BTreeMap<u64, Free>,
+    /// Free bytes and inodes of each file system that takes a stage, by its place.
+    pub free: BTreeMap<Place, Free>,
 }
 
 /// One declared target of a restore.
@@ -44,8 +43,8 @@ pub struct ObservedTarget {
     pub counts: Option<Counts>,
     /// Whether there is anything at the live path.
     pub exists: bool,
-    /// The directory that can take the stage, and the number of its mount.
-    pub stage_in: (PathBuf, u64),
+    /// The directory that can take the stage, and the place of both.
+    pub stage_in: (PathBuf, Place),
 }
 
 /// Room on a file system.
@@ -65,6 +64,8 @@ pub(super) struct Wish<'a> {
     pub(super) now: Timestamp,
     /// svc's own directories.
     pub(super) own: [&'a Path; 2],
+    /// Where stages lie if they can.
+    pub(super) stages: &'a Path,
 }
 
 /// Chooses the snapshot, asks what it holds, and looks at each target.
@@ -80,7 +81,7 @@ pub(super) async fn observe(
     let snapshot = choose(snapshots, wish.service, wish.repository, wish.choice, record, wish.now)?;
     let mut targets = Vec::new();
     for source in declared(wish.service) {
-        let target = target(source, wish.service, volumes, snapshot)?;
+        let target = target(source, wish, volumes, snapshot)?;
         if let Some(own) = wish.own.iter().find(|own| own.starts_with(&target.live)) {
             let message = format!("`{}` holds svc's own `{}`", target.live.display(), own.display());
             return Err(
@@ -95,8 +96,8 @@ pub(super) async fn observe(
     let mut free = BTreeMap::new();
     for (target, counts) in targets.iter_mut().zip(contents) {
         target.counts = counts;
-        let (directory, device) = &target.stage_in;
-        free.insert(*device, room(directory)?);
+        let (directory, place) = &target.stage_in;
+        free.insert(*place, room(directory)?);
     }
     let targets = outermost(&targets)?;
     Ok(ObservedRestore { snapshot: snapshot.clone(), targets, free })
@@ -135,7 +136,7 @@ fn declared(service: &Service) -> Vec<Source> {
 
 fn target(
     source: Source,
-    service: &Service,
+    wish: &Wish<'_>,
     volumes: &Result<Vec<Volume>, Failure>,
     snapshot: &Snapshot,
 ) -> Result<ObservedTarget, Failure> {
@@ -147,12 +148,12 @@ fn target(
         }
         Source::Path(path) => {
             let path = private_directory(path).unwrap_or_else(|| path.clone());
-            let live = service.restore.target.join(path.strip_prefix("/").unwrap_or(&path));
+            let live = wish.service.restore.target.join(path.strip_prefix("/").unwrap_or(&path));
             (live, path)
         }
     };
     let exists = check_live(&live)?;
-    let stage_in = stage_directory(&live, &source)?;
+    let stage_in = stage_directory(&live, &source, wish.stages)?;
     Ok(ObservedTarget { source, live, path, counts: None, exists, stage_in })
 }
 
@@ -188,38 +189,10 @@ fn check_live(live: &Path) -> Result<bool, Failure> {
     }
 }
 
-/// A directory on the live path's file system: its parent, or for a volume in Docker's own directory the one above the
-/// volumes root, in which dockerd would take a stray directory for a volume.
-fn stage_directory(live: &Path, source: &Source) -> Result<(PathBuf, u64), Failure> {
-    let ancestor = live.ancestors().skip(1).find(|directory| directory.is_dir());
-    let parent = ancestor.ok_or_else(|| {
-        Failure::new(Code::Failed, format!("`{}` has no directory above it", live.display()))
-    })?;
-    let mount = mount(parent)?;
-    let is_dockers = |name: &VolumeName| live.ends_with(Path::new(name.as_str()).join("_data"));
-    let above_volumes = match source {
-        Source::Volume(name) if is_dockers(name) => live.ancestors().nth(3),
-        Source::Volume(_) | Source::Path(_) => None,
-    };
-    let chosen = above_volumes.filter(|root| self::mount(root).is_ok_and(|other| other == mount));
-    Ok((chosen.unwrap_or(parent).to_path_buf(), mount))
-}
-
-/// The number of the mount that a directory is in; its device where the kernel does not tell. Two mounts of one file
-/// system, as bind mounts make them, cannot exchange anything.
-fn mount(path: &Path) -> Result<u64, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Code::Failed, format!("`{}` cannot be seen", path.display())).because(error.to_string())
-    };
-    let wanted = StatxFlags::MNT_ID;
-    match rustix::fs::statx(rustix::fs::CWD, path, AtFlags::empty(), wanted) {
-        Ok(stat) if stat.stx_mask & wanted.bits() != 0 => Ok(stat.stx_mnt_id),
-        _ => std::fs::metadata(path).map(|metadata| metadata.dev()).map_err(failed),
-    }
-}
-
 fn room(path: &Path) -> Result<Free, Failure> {
-    let stat = rustix::fs::statvfs(path).map_err(|error| {
+    // Where stages lie is made by the first of them.
+    let there = path.ancestors().find(|directory| directory.is_dir()).unwrap_or(path);
+    let stat = rustix::fs::statvfs(there).map_err(|error| {
         let message = format!("the room at `{}` cannot be seen", path.display());
         Failure::new(Code::Failed, message).because(error.to_string())
     })?;
@@ -233,39 +206,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_volume_is_staged_above_the_volumes_root() {
-        let docker = tempfile::tempdir().unwrap();
-        let live = docker.path().join("volumes/a/_data");
-        std::fs::create_dir_all(&live).unwrap();
-        let volume = Source::Volume("a".parse().unwrap());
-        assert_eq!(stage_directory(&live, &volume).unwrap().0, docker.path());
-        let path = Source::Path(live.clone());
-        assert_eq!(stage_directory(&live, &path).unwrap().0, docker.path().join("volumes/a"));
-    }
-
-    #[test]
-    fn a_volume_that_is_bound_elsewhere_is_staged_beside_its_device() {
+    fn a_missing_path_can_be_restored() {
         let root = tempfile::tempdir().unwrap();
-        let live = root.path().join("data/app/db");
-        std::fs::create_dir_all(&live).unwrap();
-        let volume = Source::Volume("db".parse().unwrap());
-        assert_eq!(stage_directory(&live, &volume).unwrap().0, root.path().join("data/app"));
-    }
-
-    #[test]
-    fn a_missing_path_is_staged_in_its_nearest_directory() {
-        let root = tempfile::tempdir().unwrap();
-        let live = root.path().join("gone/deep/data");
-        assert_eq!(stage_directory(&live, &Source::Path(live.clone())).unwrap().0, root.path());
-        assert_eq!(check_live(&live), Ok(false));
-    }
-
-    #[test]
-    fn two_mounts_are_told_apart() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("a")).unwrap();
-        assert_ne!(mount(root.path()).unwrap(), mount(Path::new("/proc")).unwrap());
-        assert_eq!(mount(root.path()).unwrap(), mount(&root.path().join("a")).unwrap());
+        assert_eq!(check_live(&root.path().join("gone/deep/data")), Ok(false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::code::Code;
 use crate::config::{Config, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
-use crate::observe::{Observed, ObservedRestore, ObservedService, ObservedTarget};
+use crate::observe::{Observed, ObservedRestore, ObservedService, ObservedTarget, Place};
 use crate::restic::Counts;
 
 /// What a person wants restored.
@@ -66,12 +66,12 @@ fn unknown<'a>(service: &Service, seen: &'a ObservedService) -> Option<&'a Failu
 }
 
 /// One stage for each mounted file system.
-fn stages(restore: &ObservedRestore, name: &ServiceName, wish: &Wish<'_>) -> BTreeMap<u64, StageStep> {
-    let mut stages: BTreeMap<u64, StageStep> = BTreeMap::new();
+fn stages(restore: &ObservedRestore, name: &ServiceName, wish: &Wish<'_>) -> BTreeMap<Place, StageStep> {
+    let mut stages: BTreeMap<Place, StageStep> = BTreeMap::new();
     let stamp = wish.now.strftime("%Y%m%dT%H%M%SZ");
     for target in &restore.targets {
-        let (directory, device) = &target.stage_in;
-        let stage = stages.entry(*device).or_insert_with(|| StageStep {
+        let (directory, place) = &target.stage_in;
+        let stage = stages.entry(*place).or_insert_with(|| StageStep {
             repository: wish.repository.clone(),
             snapshot: restore.snapshot.id.clone(),
             stage: directory.join(format!("{STAGE_PREFIX}{name}-{stamp}")),
@@ -96,9 +96,9 @@ fn absent(restore: &ObservedRestore) -> Vec<Failure> {
 }
 
 /// A file system fills up badly in its last hundredth, so that stays free.
-fn too_large(restore: &ObservedRestore, stages: &BTreeMap<u64, StageStep>) -> Vec<Failure> {
-    let check = |(device, stage): (&u64, &StageStep)| {
-        let free = restore.free.get(device)?;
+fn too_large(restore: &ObservedRestore, stages: &BTreeMap<Place, StageStep>) -> Vec<Failure> {
+    let check = |(place, stage): (&Place, &StageStep)| {
+        let free = restore.free.get(place)?;
         let (bytes, inodes) = (free.bytes - free.bytes / 100, free.inodes - free.inodes / 100);
         let message =
             |what: String| format!("`{}` has no room for {what}", stage.stage.parent()?.display()).into();
@@ -119,7 +119,7 @@ fn add_steps(
     service: &Service,
     seen: &ObservedService,
     restore: &ObservedRestore,
-    stages: &BTreeMap<u64, StageStep>,
+    stages: &BTreeMap<Place, StageStep>,
     wish: &Wish<'_>,
 ) {
     let pairs = pairs(restore, stages);
@@ -151,15 +151,30 @@ fn add_steps(
     if !running.is_empty() {
         plan.add(back, When::OnFailure, "it is back only when it works as before");
     }
+    add_drops(plan, seen, restore, stages);
+}
+
+/// Removes what is of no use any more: the stages after a failure, those that hold nothing old, and older old data.
+fn add_drops(
+    plan: &mut ServicePlan,
+    seen: &ObservedService,
+    restore: &ObservedRestore,
+    stages: &BTreeMap<Place, StageStep>,
+) {
     for stage in stages.values() {
         plan.add(Step::DropStage { stage: stage.stage.clone() }, When::OnFailure, "it is of no use any more");
     }
-    for old in seen.record.replaced.iter().flat_map(|replaced| &replaced.stages) {
-        plan.push(
-            Step::DropStage { stage: old.clone() },
-            "the data that the restore before this one replaced",
-        );
+    for (_, stage) in stages.iter().filter(|(place, _)| !replaces_anything(restore, **place)) {
+        plan.push(Step::DropStage { stage: stage.stage.clone() }, "nothing was there to be kept");
     }
+    for old in seen.record.replaced.iter().flat_map(|replaced| &replaced.stages) {
+        let step = Step::DropStage { stage: old.clone() };
+        plan.push(step, "the data that the restore before this one replaced");
+    }
+}
+
+fn replaces_anything(restore: &ObservedRestore, place: Place) -> bool {
+    restore.targets.iter().any(|target| target.exists && target.stage_in.1 == place)
 }
 
 /// A service that had no data before, or that a person wants up, is started although it was off.
@@ -181,7 +196,7 @@ fn add_first_start(
     waves
 }
 
-fn pairs(restore: &ObservedRestore, stages: &BTreeMap<u64, StageStep>) -> Vec<ExchangePair> {
+fn pairs(restore: &ObservedRestore, stages: &BTreeMap<Place, StageStep>) -> Vec<ExchangePair> {
     let pair = |target: &ObservedTarget| {
         let stage = stages.get(&target.stage_in.1)?;
         Some(ExchangePair { live: target.live.clone(), staged: below(&stage.stage, &target.path) })

@@ -25,7 +25,7 @@ pub(super) struct Limits {
     pub(super) kill_after: Duration,
     /// For a look at a mount point.
     pub(super) mount: Duration,
-    /// Instead of each verb's own.
+    /// Instead of each verb's own, but for `version`.
     pub(super) deadline: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ impl Limits {
         };
         let transfer = own.is_none();
         JobLimits {
-            deadline: self.deadline.or(own),
+            deadline: self.deadline.filter(|_| verb != Verb::Version).or(own),
             stall: transfer.then_some(self.stall),
             stall_look: self.stall_look,
             kill_after: self.kill_after,

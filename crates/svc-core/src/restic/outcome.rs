@@ -38,7 +38,8 @@ const DAMAGED: &[&str] = &[
     "invalid lock file",
     "wrong data returned",
     "hash does not match",
-    "failed to load snapshot",
+    // What restic makes of a file that is cut down to a few bytes.
+    "panic: runtime error: slice bounds out of range",
 ];
 
 const DENIED: &[&str] = &[
@@ -120,6 +121,7 @@ mod tests {
                 "Load(<data/23>, 0, 0) failed: open /r/data/23/23: no such file or directory",
                 ResticFailure::Damaged,
             ),
+            ("panic: runtime error: slice bounds out of range [16:4]", ResticFailure::Damaged),
             ("unexpected HTTP response (401): 401 Unauthorized", ResticFailure::Denied),
             ("dial tcp 127.0.0.1:1: connect: connection refused", ResticFailure::Unreachable),
             ("dial tcp: lookup nope.invalid on 1.1.1.1:53: no such host", ResticFailure::Unreachable),
@@ -137,6 +139,7 @@ mod tests {
         for text in [
             "",
             "Fatal: all source directories/files do not exist",
+            "failed to load snapshot [null]: open /r/snapshots/00: no such file or directory",
             "Load(<snapshot/0000000000>, 0, 0) failed: open /r/snapshots/00: no such file or directory",
             "open /data/no space left on device/x: permission denied",
         ] {

@@ -31,8 +31,8 @@ impl ResticProgram {
 
 fn arguments(request: &RestoreRequest) -> Vec<OsString> {
     // Without a lock: a restore must work from read-only media and beside somebody's stale lock. A pack that a prune
-    // takes away meanwhile is a loud failure.
-    let mut arguments: Vec<OsString> = vec!["--json".into(), "--no-lock".into()];
+    // takes away meanwhile is a loud failure. Sparse: a disk image with holes must not grow to its full size.
+    let mut arguments: Vec<OsString> = vec!["--json".into(), "--no-lock".into(), "--sparse".into()];
     arguments.push(option("--target", &request.target));
     if !request.include.iter().any(|path| path == Path::new("/")) {
         arguments.extend(request.include.iter().map(|path| include(path)));
@@ -53,7 +53,7 @@ mod tests {
             include: vec!["/a*".into(), "/b".into()],
             target: "/stage".into(),
         };
-        let head = ["--json", "--no-lock", "--target=/stage"];
+        let head = ["--json", "--no-lock", "--sparse", "--target=/stage"];
         let tail = ["--", id.as_str()];
         assert_eq!(arguments(&request), [&head[..], &[r"--include=/a\*", "--include=/b"], &tail].concat());
         request.include.push("/".into());

@@ -215,8 +215,8 @@ impl FakeSystemd {
         let Some(unit) = inner.find(name) else { return no_unit(format!("Unit {name} not found.")) };
         match (verb, unit.load) {
             (JobVerb::Stop | JobVerb::Restart, _) if unit.frozen => {
-                let (action, reason) = (format!("{verb} `{name}`"), "Unit is frozen.".to_owned());
-                Err(SystemdError::Refused { action, reason })
+                let (verb, unit) = (verb.to_string(), name.to_string());
+                Err(SystemdError::JobEnded { verb, unit, result: "frozen".to_owned() })
             }
             (JobVerb::Stop, _) => Ok(()),
             (_, LoadState::Masked) => no_unit(format!("Unit {name} is masked.")),

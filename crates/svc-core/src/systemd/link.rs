@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use zbus::message::{Message, Type};
 use zbus::{Connection, DynamicType, MatchRule, MessageStream};
 
@@ -24,16 +24,21 @@ const QUEUE: NonZeroUsize = match NonZeroUsize::new(1024) {
     None => NonZeroUsize::MIN,
 };
 
+/// Calls that may be unanswered at once. The system bus refuses the 129th of a connection (`LimitsExceeded`,
+/// dbus-daemon's `max_replies_per_connection`), and what zbus asks on its own account counts too.
+const WINDOW: usize = 100;
+
 /// An open connection.
 pub(super) struct Link {
     connection: Connection,
     subscribed: OnceCell<()>,
+    window: Semaphore,
 }
 
 impl Link {
     pub(super) async fn open(address: &str) -> zbus::Result<Self> {
         let connection = zbus::connection::Builder::address(address).build().await?;
-        Ok(Self { connection, subscribed: OnceCell::new() })
+        Ok(Self { connection, subscribed: OnceCell::new(), window: Semaphore::new(WINDOW) })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -45,18 +50,31 @@ impl Link {
     where
         B: serde::Serialize + DynamicType,
     {
-        self.connection.call_method(Some(MANAGER), MANAGER_PATH, Some(MANAGER_INTERFACE), method, body).await
+        self.call(MANAGER_PATH, MANAGER_INTERFACE, method, body).await
     }
 
     /// Asks for one of the manager's own properties.
     pub(super) async fn manager_property(&self, name: &'static str) -> zbus::Result<Message> {
-        let body = (MANAGER_INTERFACE, name);
-        self.connection.call_method(Some(MANAGER), MANAGER_PATH, Some(PROPERTIES), "Get", &body).await
+        self.call(MANAGER_PATH, PROPERTIES, "Get", &(MANAGER_INTERFACE, name)).await
     }
 
     /// Asks for all properties that an object has on an interface.
     pub(super) async fn properties(&self, path: &str, interface: &'static str) -> zbus::Result<Message> {
-        self.connection.call_method(Some(MANAGER), path, Some(PROPERTIES), "GetAll", &interface).await
+        self.call(path, PROPERTIES, "GetAll", &interface).await
+    }
+
+    async fn call<B>(
+        &self,
+        path: &str,
+        interface: &'static str,
+        method: &'static str,
+        body: &B,
+    ) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        let _place = self.window.acquire().await.map_err(|_| lost())?;
+        self.connection.call_method(Some(MANAGER), path, Some(interface), method, body).await
     }
 
     /// Has the manager send its signals; once for the life of the connection.
@@ -87,9 +105,10 @@ pub(super) struct Signals {
 impl Signals {
     /// The next one; an error when the connection is gone.
     pub(super) async fn next(&mut self) -> zbus::Result<Message> {
-        self.stream.next().await.unwrap_or_else(|| {
-            let closed = io::Error::new(io::ErrorKind::BrokenPipe, "the connection was closed");
-            Err(zbus::Error::InputOutput(Arc::new(closed)))
-        })
+        self.stream.next().await.unwrap_or_else(|| Err(lost()))
     }
+}
+
+fn lost() -> zbus::Error {
+    zbus::Error::InputOutput(Arc::new(io::Error::new(io::ErrorKind::BrokenPipe, "the connection was closed")))
 }

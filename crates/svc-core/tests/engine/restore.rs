@@ -210,7 +210,7 @@ async fn a_stage_of_the_same_name_that_somebody_else_made_is_left_alone() {
         _ => None,
     });
     let stage = stage.unwrap();
-    std::fs::create_dir(&stage).unwrap();
+    std::fs::create_dir_all(&stage).unwrap();
     std::fs::write(stage.join("precious"), "old data").unwrap();
     assert_eq!(house.run_plan(plan).await.code(), 4);
     assert_eq!(std::fs::read_to_string(stage.join("precious")).unwrap(), "old data");

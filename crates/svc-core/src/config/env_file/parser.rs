@@ -258,7 +258,9 @@ mod tests {
 
     #[test]
     fn comments_and_empty_lines_are_passed_over() {
-        assert_eq!(value("# x\n; y\n\n   \n  # B=c \nA=b\n"), "b");
+        let text = "# x=1\n; y=1\n\n   \n  # B=c \nA=b\n";
+        assert_eq!(value(text), "b");
+        assert_eq!(parse(text.as_bytes()).unwrap().odd_lines, []);
         // systemd 253 and before took the second line as part of the comment.
         assert_eq!(value("# x \\\nA=b\n"), "b");
         assert_eq!(value("# x \\y\nA=b\n"), "b");

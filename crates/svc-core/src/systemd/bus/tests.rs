@@ -167,10 +167,12 @@ async fn a_socket_that_accepts_and_says_nothing_is_unreachable() {
     assert!(matches!(bus.manager_state().await, Err(SystemdError::Unreachable { .. })));
 }
 
-/// Lists every name asked for, with a path made of its digits; `alias` is known as `real`.
+/// Lists every name asked for, with a path made of its digits; `alias` is known as `real`. Each costs the manager a
+/// look-up, so none may come twice.
 fn list(call: &Message) -> Message {
     let body = call.body();
     let names: Vec<String> = body.deserialize().unwrap();
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     let row = |name: &String| {
         let name = name.replace("alias", "real");
         let digits: String = name.chars().filter(char::is_ascii_digit).collect();
@@ -227,7 +229,7 @@ fn properties(call: &Message) -> Message {
 #[tokio::test]
 async fn details_are_asked_for_all_at_once_and_come_in_order() {
     // Nothing is answered before the last question is in: whoever waits for the first answer waits for ever.
-    let (units, waiting) = (50, Arc::new(std::sync::Mutex::new(Vec::new())));
+    let (units, waiting) = (40, Arc::new(std::sync::Mutex::new(Vec::new())));
     let manager = Manager::new(move |member, call| {
         let mut waiting = waiting.lock().unwrap();
         assert_eq!(member, "GetAll");
@@ -241,6 +243,16 @@ async fn details_are_asked_for_all_at_once_and_come_in_order() {
         assert!(details.remains_after_exit);
         assert_eq!(details.file_state, format!("/unit/u{number}"));
     }
+}
+
+#[tokio::test]
+async fn no_more_calls_are_unanswered_than_the_system_bus_allows() {
+    let manager = Manager::new(|_, _| vec![]);
+    let bus = Bus { query: Duration::from_secs(1), ..Bus::new(manager.address()) };
+    let asked: Vec<_> = (0..200).map(unit).collect();
+    let error = bus.details(&asked).await.unwrap_err();
+    assert!(matches!(error, SystemdError::Deadline { .. }), "{error}");
+    assert_eq!(manager.calls().len(), 100);
 }
 
 #[tokio::test]

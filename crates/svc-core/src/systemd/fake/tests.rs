@@ -114,7 +114,8 @@ async fn a_frozen_unit_must_be_thawed_before_it_can_be_stopped() {
     systemd.freeze(&unit).await.unwrap();
     let listed = systemd.units(std::slice::from_ref(&unit)).await.unwrap();
     assert!(systemd.details(&listed).await.unwrap()[0].frozen);
-    assert!(matches!(job(&systemd, JobVerb::Stop, "a.service").await, Err(SystemdError::Refused { .. })));
+    let error = job(&systemd, JobVerb::Stop, "a.service").await.unwrap_err();
+    assert_eq!(error.to_string(), "the job to stop `a.service` ended as `frozen`");
     systemd.thaw(&unit).await.unwrap();
     job(&systemd, JobVerb::Stop, "a.service").await.unwrap();
     for refused in ["hard.service", "off.service", "none.service"] {

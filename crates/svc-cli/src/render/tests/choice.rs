@@ -1,0 +1,35 @@
+use crate::render::{RenderChoice, Shown};
+
+const TERMINAL: RenderChoice = RenderChoice {
+    json: false,
+    plain: false,
+    stdout_is_tty: true,
+    stderr_is_tty: true,
+    term_dumb: false,
+    no_color: false,
+    width: 80,
+};
+
+#[test]
+fn bars_are_for_terminals_and_json_beats_all() {
+    assert_eq!(TERMINAL.shown(), Shown::Pretty);
+    assert_eq!(RenderChoice { json: true, plain: true, ..TERMINAL }.shown(), Shown::Json);
+    assert_eq!(RenderChoice { plain: true, ..TERMINAL }.shown(), Shown::Plain);
+    assert_eq!(RenderChoice { term_dumb: true, ..TERMINAL }.shown(), Shown::Plain);
+    assert_eq!(RenderChoice { stderr_is_tty: false, ..TERMINAL }.shown(), Shown::Plain);
+}
+
+#[test]
+fn a_pipe_gets_lines_while_a_person_still_sees_bars() {
+    let piped = RenderChoice { stdout_is_tty: false, ..TERMINAL };
+    assert_eq!(piped.shown(), Shown::PlainWithBars);
+    assert!(!piped.look().colour && !piped.look().glyphs && piped.colour_on_stderr());
+}
+
+#[test]
+fn no_color_keeps_the_glyphs_and_takes_the_colours() {
+    let look = RenderChoice { no_color: true, ..TERMINAL }.look();
+    assert!(look.glyphs && !look.colour);
+    assert!(!RenderChoice { no_color: true, ..TERMINAL }.colour_on_stderr());
+    assert!(!RenderChoice { term_dumb: true, ..TERMINAL }.look().glyphs);
+}

@@ -1,0 +1,54 @@
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use indicatif::ProgressDrawTarget;
+use jiff::Timestamp;
+use svc_core::dispatch::dispatch;
+use svc_core::renderer::Renderer;
+use tokio::sync::mpsc;
+
+use super::{Paper, backup};
+use crate::render::Look;
+use crate::render::json::Json;
+use crate::render::plain::Plain;
+use crate::render::pretty::{Bars, Pretty};
+
+/// A pipe whose reader goes away after the first write.
+#[derive(Debug, Clone, Default)]
+struct Head(Rc<Cell<usize>>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() > 1 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_broken_pipe_drops_its_renderer_and_the_run_goes_on() {
+    let (events, seen) = mpsc::unbounded_channel();
+    let (head, paper) = (Head::default(), Paper::default());
+    let run = async move {
+        for event in backup() {
+            events.send(event).unwrap();
+            tokio::task::yield_now().await;
+        }
+        "done"
+    };
+    let look = Look { width: 80, colour: false, glyphs: true };
+    let bars = Bars::new(ProgressDrawTarget::hidden(), false, || 80);
+    let renderers: Vec<Box<dyn Renderer>> = vec![
+        Box::new(Plain::new(head.clone(), 80)),
+        Box::new(Pretty::new(Some(Head::default()), look, bars)),
+        Box::new(Json::new(Head::default())),
+        Box::new(Json::new(paper.clone())),
+    ];
+    assert_eq!(dispatch(run, seen, renderers, || Timestamp::UNIX_EPOCH).await, "done");
+    assert_eq!(head.0.get(), 2, "nothing is written to a pipe once it is known to be broken");
+    assert_eq!(paper.text().lines().count(), backup().len(), "the other one has seen the whole run");
+}
