@@ -31,13 +31,22 @@ impl Parts {
         self.units.is_empty() && self.containers.is_empty()
     }
 
+    /// Whether declared units that last by themselves are all there is of a service: then Docker is no part of it.
+    fn are_units_all(&self, service: &Service) -> bool {
+        let lasts = |details: &Option<UnitDetails>| details.as_ref().is_some_and(|d| !d.remains_after_exit);
+        let is_named = |unit: &Unit| {
+            service.units.contains(&unit.name) || service.restore.compose_unit.as_ref() == Some(&unit.name)
+        };
+        !self.units.is_empty() && self.units.iter().all(|(unit, details)| is_named(unit) && lasts(details))
+    }
+
     /// Why its units and containers cannot be known, if that matters to this service.
     #[must_use]
     pub fn unknown(&self, service: &Service) -> Option<&Failure> {
         let stops = service.backup.quiesce != Quiesce::None;
         let has_units = !service.units.is_empty() || stops;
-        let has_containers =
-            !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty() || stops;
+        let has_volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+        let has_containers = has_volumes || (stops && !self.are_units_all(service));
         self.docker.as_ref().filter(|_| has_containers).or(self.systemd.as_ref().filter(|_| has_units))
     }
 }
@@ -58,12 +67,24 @@ pub async fn parts(config: &Config, outside: &Outside, names: &[ServiceName]) ->
 
 type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
 
+/// What others call the unit of a service: before and after its name. Compose behind a oneshot; then those whose main
+/// process is the container (NixOS oci-containers, arion), which would start it again if Docker stopped it.
+const BY_RULE: [(&str, &str); 6] = [
+    ("docker-compose-", ".service"),
+    ("docker-compose-", "-root.target"),
+    ("podman-compose-", "-root.target"),
+    ("docker-", ".service"),
+    ("podman-", ".service"),
+    ("arion-", ".service"),
+];
+
 /// Units that may be the service's, the most telling first.
 fn candidates(service: &Service) -> Vec<UnitName> {
     if !service.units.is_empty() {
         return service.units.clone();
     }
-    let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    let by_rule =
+        BY_RULE.iter().filter_map(|(before, after)| format!("{before}{}{after}", service.name).parse().ok());
     let by_rule = by_rule.filter(|unit| service.restore.compose_unit.as_ref() != Some(unit));
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
