@@ -11,17 +11,17 @@ const RESTIC: &str = r#"#!/bin/sh
 cd "${0%/*}" || exit 99
 for word in "$@"; do
     case "$word" in
-    version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;;
+    version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;
     cat) [ -e EMPTY ] && { echo "Fatal: repository does not exist" >&2; exit 10; }
          [ -e WRONG ] && { echo "Fatal: wrong password" >&2; exit 12; }
-         echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;;
-    init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;;
-    snapshots) cat snapshots.json; exit 0 ;;
+         echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;
+    init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;
+    snapshots) cat snapshots.json; exit 0 ;
     backup) [ -e FAIL ] && . ./FAIL
         cat > /dev/null
         echo '{"message_type":"summary","files_new":3,"total_files_processed":3,"total_bytes_processed":30,"data_added":9,"data_added_packed":5,"snapshot_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
-        exit 0 ;;
-    ls) exit 0 ;;
+        exit 0 ;
+    ls) exit 0 ;
     esac
 done
 exit 98
@@ -77,9 +77,9 @@ impl Scene {
     pub(crate) fn remove(&self, below: &str) -> &Self {
         let path = self.path(below);
         if path.is_dir() {
-            fs::remove_dir_all(path).unwrap()
+            fs::remove_dir_all(path).unwrap();
         } else {
-            fs::remove_file(path).unwrap()
+            fs::remove_file(path).unwrap();
         }
         self
     }
