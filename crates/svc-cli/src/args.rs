@@ -82,6 +82,8 @@ impl GlobalArgs {
 pub(crate) enum Verb {
     /// List the services: state, and how old their backups are.
     List,
+    /// Say how things stand: backups, what failed, what a crashed run left down. Exit 8 or 5 if somebody is needed.
+    Status(StatusArgs),
     /// Save services to a repository.
     Backup(BackupArgs),
     /// Bring a service's data back from a snapshot; the data of now is kept.
@@ -94,6 +96,11 @@ pub(crate) enum Verb {
     Restart(RestartArgs),
     /// List a service's snapshots in a repository.
     ListBackups(ListBackupsArgs),
+    /// List the timers: when each was due last and is due next, and how what it starts ended.
+    #[command(after_help = "Example:\n  svc timers")]
+    Timers,
+    /// List past and current runs, or show one of them step by step.
+    Runs(RunsArgs),
     /// Look after repositories.
     Repo(RepoArgs),
     /// Look at the configuration.
@@ -187,6 +194,39 @@ pub(crate) struct ListBackupsArgs {
     /// The service.
     #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
+}
+
+/// How what stands.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc status                 all services; exit 0 only if nobody is needed
+  svc status paperless       all that is known of one
+  svc status --cached        from svc's own files, asking nobody")]
+pub(crate) struct StatusArgs {
+    /// One service in full; none: all, one line for each repository.
+    #[arg(value_name = "SVC")]
+    pub(crate) service: Option<String>,
+    /// Ask neither systemd nor Docker.
+    #[arg(long)]
+    pub(crate) cached: bool,
+}
+
+/// Which runs.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc runs                   the last 20
+  svc runs --limit 200
+  svc runs latest            the last one, step by step
+  svc runs 20261120T0900     the one whose id begins so")]
+pub(crate) struct RunsArgs {
+    /// `latest`, an id or the beginning of one: shows that run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "run")]
+    pub(crate) limit: usize,
 }
 
 /// What to do with a repository.

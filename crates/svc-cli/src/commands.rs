@@ -10,6 +10,9 @@ mod list_backups;
 mod man;
 mod repo;
 mod restore;
+mod runs;
+mod status;
+mod timers;
 mod tui;
 
 use svc_core::code::Code;
@@ -25,6 +28,9 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
     match verb {
         None => home::run(&load()?).await,
         Some(Verb::List) => list::run(&load()?).await,
+        Some(Verb::Status(args)) => status::run(&load()?, &args).await,
+        Some(Verb::Timers) => timers::run(&load()?).await,
+        Some(Verb::Runs(args)) => runs::run(&load()?, &args),
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
         Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,

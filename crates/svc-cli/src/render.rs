@@ -7,9 +7,12 @@ mod plain;
 mod plan;
 mod pretty;
 mod result;
+mod runs;
 mod services;
 mod snapshots;
+mod status;
 mod table;
+mod timers;
 
 use std::io::{self, IsTerminal, Stdout};
 use std::os::fd::AsFd;
@@ -26,8 +29,11 @@ pub(crate) use paint::Look;
 use plain::Plain;
 pub(crate) use plan::plan_text;
 use pretty::{Bars, Pretty};
+pub(crate) use runs::{past_run, run_table};
 pub(crate) use services::{home, service_table};
 pub(crate) use snapshots::snapshot_table;
+pub(crate) use status::{status_messages, status_of, status_table};
+pub(crate) use timers::timer_table;
 
 /// Columns where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;

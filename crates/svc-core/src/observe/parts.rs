@@ -53,19 +53,51 @@ impl Parts {
 
 /// The parts of each of these services, in the same order; a fixed number of round trips for any number of them.
 pub async fn parts(config: &Config, outside: &Outside, names: &[ServiceName]) -> Vec<Parts> {
+    look(config, outside, names, &[], Depth::All).await.0
+}
+
+/// How much is asked about each unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What a list shows.
+    Glance,
+    /// What a plan needs.
+    All,
+}
+
+/// Units that exist, by the name they were asked by.
+pub type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
+
+/// The same at a glance, and what is seen of more units in the same round trips.
+pub async fn parts_at_a_glance(
+    config: &Config,
+    outside: &Outside,
+    names: &[ServiceName],
+    more: &[UnitName],
+) -> (Vec<Parts>, KnownUnits) {
+    look(config, outside, names, more, Depth::Glance).await
+}
+
+async fn look(
+    config: &Config,
+    outside: &Outside,
+    names: &[ServiceName],
+    more: &[UnitName],
+    depth: Depth,
+) -> (Vec<Parts>, KnownUnits) {
     let services: Vec<&Service> = names.iter().filter_map(|name| config.services.get(name)).collect();
     let candidates: Vec<Vec<UnitName>> = services.iter().map(|service| candidates(service)).collect();
-    let (units, containers) = tokio::join!(units(outside, candidates.concat()), outside.docker.containers());
+    let asked = candidates.iter().flatten().chain(more).cloned().collect();
+    let (units, containers) = tokio::join!(units(outside, asked, depth), outside.docker.containers());
     let one = |(service, candidates): (&&Service, &Vec<UnitName>)| {
         let mut parts = Parts::default();
         add_units(&mut parts, service, candidates, &units);
         add_containers(&mut parts, service, &containers);
         parts
     };
-    services.iter().zip(&candidates).map(one).collect()
+    let parts = services.iter().zip(&candidates).map(one).collect();
+    (parts, units)
 }
-
-type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
 
 /// What others call the unit of a service: before and after its name. Compose behind a oneshot; then those whose main
 /// process is the container (NixOS oci-containers, arion), which would start it again if Docker stopped it.
@@ -89,13 +121,16 @@ fn candidates(service: &Service) -> Vec<UnitName> {
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
 
-async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
+async fn units(outside: &Outside, names: Vec<UnitName>, depth: Depth) -> KnownUnits {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
     let units = outside.systemd.units(&names).await?;
     let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    let details = outside.systemd.details(&existing).await?;
+    let details = match depth {
+        Depth::Glance => outside.systemd.glance(&existing).await?,
+        Depth::All => outside.systemd.details(&existing).await?,
+    };
     let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
     let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
     Ok(known
