@@ -49,6 +49,7 @@ const PACKAGES: &[&str] = &[
     "openssh-client",
     "openssh-server",
     "polkitd",
+    "postgresql",
     "procps",
     "python3",
     "rclone",
@@ -78,7 +79,8 @@ const MASKED: &[&str] = &[
 ];
 
 /// Units that are for the boxes that want them.
-const DISABLED: &[&str] = &["multi-user.target.wants/ssh.service"];
+const DISABLED: &[&str] =
+    &["multi-user.target.wants/postgresql.service", "multi-user.target.wants/ssh.service"];
 
 /// Translations and manuals, which cost a third of the time.
 const UNWANTED: &[&str] =

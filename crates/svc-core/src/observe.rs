@@ -2,6 +2,7 @@
 
 mod parts;
 mod place;
+mod relatives;
 mod repositories;
 mod sources;
 mod targets;
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
 pub(crate) use parts::{belongs, is_up};
 pub use place::Place;
+pub use relatives::Seen;
+pub(crate) use relatives::is_wanted;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 

@@ -14,7 +14,7 @@ use crate::systemd::{ActiveState, ManagerState, Unit};
 pub(super) struct Prior {
     /// What has to be off while the data is copied or exchanged.
     pub(super) running: Vec<Target>,
-    /// Of these, what was going down by itself: it stays off.
+    /// Of these, what was off, or going down by itself: it stays off.
     pub(super) leaving: Vec<Target>,
     /// Of these, what was paused: it is paused again.
     pub(super) paused: Vec<Target>,
@@ -35,11 +35,13 @@ impl Prior {
             let chosen = parts.units.iter().map(|(unit, _)| unit).filter(is);
             chosen.map(|unit| Target::Unit(unit.name.clone())).collect::<Vec<_>>()
         };
+        let off = |unit: &&Unit| !observe::is_up(unit.active);
+        let off = parts.units.iter().map(|(unit, _)| unit).filter(off);
         let mut restless = units(ActiveState::Activating);
         restless.extend(containers(|container| container.state == ContainerState::Restarting));
         Self {
             running: running(parts),
-            leaving: units(ActiveState::Deactivating),
+            leaving: off.map(|unit| Target::Unit(unit.name.clone())).collect(),
             paused: containers(|container| container.state == ContainerState::Paused),
             unwell: containers(is_unwell),
             restless,

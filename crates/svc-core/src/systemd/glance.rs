@@ -12,6 +12,9 @@ pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
     if name.ends_with(".timer") {
         return vec![(TIMER, "NextElapseUSecRealtime"), (TIMER, "NextElapseUSecMonotonic")];
     }
+    if name.ends_with(".target") {
+        return vec![(UNIT, since(unit.active)), (UNIT, "ConsistsOf")];
+    }
     let is_up = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
     let mut asked = vec![(UNIT, since(unit.active))];
     if is_up {

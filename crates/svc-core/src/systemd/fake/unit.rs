@@ -301,7 +301,7 @@ impl FakeUnit {
             result: self.result.clone(),
             since: self.since,
             restarts: self.restarts,
-            members: self.wants.iter().chain(&self.consists_of).cloned().collect(),
+            members: self.consists_of.clone(),
             frozen: self.frozen,
             timer: self.timer.clone(),
         }
@@ -318,7 +318,7 @@ impl FakeUnit {
             triggered_by: Vec::new(),
             result: String::new(),
             restarts: 0,
-            members: Vec::new(),
+            members: if self.name.as_str().ends_with(".target") { all.members } else { Vec::new() },
             timer: TimerDetails { next: all.timer.next, ..TimerDetails::default() },
             ..all
         }
