@@ -36,6 +36,7 @@ const PACKAGES: &[&str] = &[
     "docker-compose",
     "docker.io",
     "e2fsprogs",
+    "fish",
     "fuse3",
     "git",
     "iproute2",
@@ -60,6 +61,7 @@ const PACKAGES: &[&str] = &[
     "systemd-sysv",
     "tmux",
     "xfsprogs",
+    "zsh",
 ];
 
 /// Units that wait for hardware or the network, or work at hours of their own.

@@ -1,6 +1,5 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use svc_core::systemd::Bus;
 
 use crate::args::GlobalArgs;
 use crate::render::RenderChoice;
+use crate::run::say;
 
 /// What every verb stands on.
 pub(crate) struct Context {
@@ -59,8 +59,7 @@ impl Context {
     /// Says on stderr what is odd about the secret files.
     pub(crate) fn warn(&self) {
         for warning in &self.warnings {
-            // Nobody may be reading.
-            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            say(&format!("warning: {warning}\n"));
         }
     }
 

@@ -10,7 +10,7 @@ mod targets;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub use parts::{Parts, parts};
+pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
 pub(crate) use parts::{belongs, is_up};
 pub use place::Place;
 pub use relatives::Seen;

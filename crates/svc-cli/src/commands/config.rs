@@ -2,6 +2,7 @@
 
 use svc_core::code::Code;
 use svc_core::failure::Failure;
+use svc_tui::figures;
 
 use crate::args::{ConfigArgs, ConfigVerb, GlobalArgs};
 use crate::context;
@@ -28,7 +29,9 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
         let warnings: Vec<String> =
             config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
         let file = scope.config_file.display();
-        format!("{}`{file}` is good: {services} services, {repositories} repositories\n", warnings.concat())
+        let services = figures::plural(services, "service", "services");
+        let repositories = figures::plural(repositories, "repository", "repositories");
+        format!("{}`{file}` is good: {services}, {repositories}\n", warnings.concat())
     };
     write_out(&text).map(|()| Code::Ok)
 }

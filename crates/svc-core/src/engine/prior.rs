@@ -67,10 +67,12 @@ impl ServiceRun<'_> {
         let parts =
             observe::parts(&self.engine.config, &self.engine.outside, std::slice::from_ref(&name)).await;
         let parts = parts.into_iter().next().unwrap_or_default();
-        let unknown = parts.docker.as_ref().or(parts.systemd.as_ref());
+        let has = |is: fn(&Target) -> bool| planned.iter().any(is);
+        let docker = parts.docker.as_ref().filter(|_| has(|target| matches!(target, Target::Container(_))));
+        let systemd = parts.systemd.as_ref().filter(|_| has(|target| matches!(target, Target::Unit(_))));
         let service = self.engine.config.services.get(&name);
-        let matters = !planned.is_empty() || service.is_some_and(|service| parts.unknown(service).is_some());
-        if let Some(failure) = unknown.filter(|_| matters) {
+        let unknown = service.and_then(|service| parts.unknown(service)).or(docker).or(systemd);
+        if let Some(failure) = unknown {
             return Err(failure.clone());
         }
         let prior = Prior::of(&parts);

@@ -9,11 +9,27 @@ use crate::systemd::{ActiveState, LoadState, SystemdError, Unit, UnitDetails};
 /// A unit and what its properties say.
 pub type Seen = (Unit, Option<UnitDetails>);
 
+/// How much is asked about each unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What a list shows: of relatives only whether members run.
+    Glance,
+    /// What a plan needs.
+    All,
+}
+
 /// How far it is from a service's own unit to the last relative: a target, a service in it, that one's socket.
 const GENERATIONS: usize = 2;
 
 /// Adds the members and the triggers of all units known so far. No round trip where there are none.
-pub(super) async fn add(outside: &Outside, known: &mut HashMap<UnitName, Seen>) -> Result<(), SystemdError> {
+pub(super) async fn add(
+    outside: &Outside,
+    known: &mut HashMap<UnitName, Seen>,
+    depth: Depth,
+) -> Result<(), SystemdError> {
+    if depth == Depth::Glance {
+        return add_members(outside, known).await;
+    }
     for _ in 0..GENERATIONS {
         let mut new: Vec<UnitName> = known.values().flat_map(relatives).cloned().collect();
         new.retain(|name| !known.contains_key(name));
@@ -22,7 +38,19 @@ pub(super) async fn add(outside: &Outside, known: &mut HashMap<UnitName, Seen>) 
         if new.is_empty() {
             break;
         }
-        known.extend(look(outside, new).await?);
+        known.extend(look(outside, new, depth).await?);
+    }
+    Ok(())
+}
+
+/// Adds whether the members of targets run, in one round trip.
+async fn add_members(outside: &Outside, known: &mut HashMap<UnitName, Seen>) -> Result<(), SystemdError> {
+    let members =
+        known.values().filter_map(|(_, details)| details.as_ref()).flat_map(|details| &details.members);
+    let names: Vec<UnitName> = members.filter(|name| !known.contains_key(*name)).cloned().collect();
+    if !names.is_empty() {
+        let units = outside.systemd.units(&names).await?;
+        known.extend(names.into_iter().zip(units.into_iter().map(|unit| (unit, None))));
     }
     Ok(())
 }
@@ -31,10 +59,14 @@ pub(super) async fn add(outside: &Outside, known: &mut HashMap<UnitName, Seen>) 
 pub(super) async fn look(
     outside: &Outside,
     names: Vec<UnitName>,
+    depth: Depth,
 ) -> Result<HashMap<UnitName, Seen>, SystemdError> {
     let units = outside.systemd.units(&names).await?;
     let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    let details = outside.systemd.details(&existing).await?;
+    let details = match depth {
+        Depth::Glance => outside.systemd.glance(&existing).await?,
+        Depth::All => outside.systemd.details(&existing).await?,
+    };
     let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
     let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
     Ok(known

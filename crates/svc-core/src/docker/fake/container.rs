@@ -269,6 +269,11 @@ impl FakeContainer {
             exit_code: self.exit_code,
             compose: self.compose.clone(),
             status_text: self.status_text(),
+            lasts: match self.state {
+                ContainerState::Restarting => Some(Duration::from_secs(1)),
+                state if state.is_up() || state == ContainerState::Exited => Some(Duration::from_hours(2)),
+                _ => None,
+            },
             volumes: self.volumes.clone(),
         }
     }
