@@ -122,6 +122,12 @@ pub(super) fn restart(
         restarted.extend(targets.clone());
         plan.push(Step::Restart { targets }, if recreate { "it is made anew" } else { "it is up" });
     }
+    // A target's job ends before those of its members.
+    for (unit, _) in parts.active_units().filter(|(unit, _)| is_led(parts, unit)) {
+        let targets = vec![Target::Unit(unit.name.clone())];
+        restarted.extend(targets.clone());
+        plan.push(Step::Start { targets }, "it is restarted with its target");
+    }
     if restarted.is_empty() {
         let down = down_waves(parts);
         restarted = down.concat();
@@ -143,10 +149,9 @@ pub(super) fn restart(
     plan
 }
 
-/// A unit whose containers are restarted, or a target whose members are, stays as it is.
+/// A unit whose containers are restarted stays as it is; a member is restarted with its target.
 fn restarts_by_job(parts: &Parts, (unit, details): &Seen, recreate: bool) -> bool {
-    let details = details.as_ref();
-    if remains(details) { recreate && !is_member(parts, unit) } else { !leads(details) }
+    !is_led(parts, unit) && (recreate || !remains(details.as_ref()))
 }
 
 type Known<'a> = (&'a Service, &'a Parts, ServicePlan);
@@ -264,9 +269,10 @@ fn leads(details: Option<&UnitDetails>) -> bool {
     details.is_some_and(|details| !details.remains_after_exit && !details.members.is_empty())
 }
 
-fn is_member(parts: &Parts, unit: &Unit) -> bool {
-    let members = parts.units.iter().filter_map(|(_, details)| details.as_ref()).flat_map(|d| &d.members);
-    members.into_iter().any(|member| *member == unit.name)
+/// A member of a target that is up.
+fn is_led(parts: &Parts, unit: &Unit) -> bool {
+    let targets = parts.active_units().filter_map(|(_, details)| details.as_ref().filter(|d| leads(Some(d))));
+    targets.into_iter().any(|target| target.members.contains(&unit.name))
 }
 
 fn has_something_to_stop(parts: &Parts, seen: &Seen) -> bool {

@@ -1,7 +1,7 @@
 //! Sockets and timers that start a service by themselves, and targets that hold services together.
 
 use svc_core::systemd::ActiveState;
-use svc_core::testing::FakeUnit;
+use svc_core::testing::{FakeUnit, unit_name};
 
 use crate::house::{House, backup, restart, start, stop};
 
@@ -25,7 +25,7 @@ fn under_a_target() -> House {
     house.systemd.add(root.wants("notes-db.service").wants(NOTES).consists_of("notes-old.service").active());
     house.systemd.add(FakeUnit::new("notes-db.service").active());
     house.systemd.add(FakeUnit::new("notes-old.service").masked());
-    house.service("notes").units = vec!["notes.target".parse().unwrap()];
+    house.service("notes").units = vec![unit_name("notes.target")];
     house
 }
 
@@ -136,5 +136,14 @@ async fn a_target_is_stopped_with_its_services_and_started_before_them() {
     house.tap.clear();
     assert_eq!(house.run(&start(&["notes"])).await.code(), 0);
     assert_eq!(house.tap.orders()[0], "systemd start notes.target");
+    assert!(["notes.target", "notes-db.service", NOTES].iter().all(|unit| is_up(&house, unit)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_is_restarted_as_a_whole_and_its_services_are_waited_for() {
+    let house = under_a_target();
+    assert_eq!(house.run(&restart(&["notes"], false)).await.code(), 0);
+    let expected = ["restart notes.target", "start notes-db.service", "start notes.service"];
+    assert_eq!(house.tap.orders(), expected.map(|order| format!("systemd {order}")));
     assert!(["notes.target", "notes-db.service", NOTES].iter().all(|unit| is_up(&house, unit)));
 }
