@@ -101,6 +101,9 @@ pub(crate) enum Verb {
     Timers,
     /// List past and current runs, or show one of them step by step.
     Runs(RunsArgs),
+    /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.
+    #[command(after_help = "Example:\n  svc doctor")]
+    Doctor,
     /// Look after repositories.
     Repo(RepoArgs),
     /// Look at the configuration.
@@ -261,6 +264,12 @@ pub(crate) enum ConfigVerb {
     /// Name every problem of the configuration, with its place.
     #[command(after_help = "Example:\n  svc config check -c ./services.json")]
     Check,
+    /// Show the configuration as it counts, each value with where it comes from; `-v` shows also what is unset.
+    #[command(after_help = "Examples:\n  svc config show\n  svc config show --json | jq .config.host")]
+    Show,
+    /// Print the JSON Schema of services.json.
+    #[command(after_help = "Example:\n  svc config schema > services.schema.json")]
+    Schema,
 }
 
 /// For which shell.

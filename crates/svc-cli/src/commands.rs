@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod config;
+mod doctor;
 mod home;
 mod lifecycle;
 mod list;
@@ -30,6 +31,7 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::List) => list::run(&load()?).await,
         Some(Verb::Status(args)) => status::run(&load()?, &args).await,
         Some(Verb::Timers) => timers::run(&load()?).await,
+        Some(Verb::Doctor) => doctor::run(&load()?).await,
         Some(Verb::Runs(args)) => runs::run(&load()?, &args),
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,

@@ -12,7 +12,7 @@ use svc_core::restic::Snapshot;
 use svc_tui::figures;
 
 use crate::args::{Args, GlobalArgs};
-use crate::context::{Context, read, scope};
+use crate::context::{Context, scope, try_read};
 
 /// Somebody waits at a prompt: after this, no snapshots are offered. `latest` and times can be typed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ fn global(line: &ArgMatches) -> Option<GlobalArgs> {
 }
 
 fn config() -> Option<Config> {
-    read(&scope(&global(&line())?).ok()?).ok()
+    try_read(&scope(&global(&line())?).ok()?).ok()
 }
 
 /// The service's snapshots, oldest first; nothing where restic does not answer in time.

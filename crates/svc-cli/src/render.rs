@@ -1,5 +1,7 @@
 //! What people and programs see of a run, and of a plan before it.
 
+mod config;
+mod doctor;
 mod json;
 mod messages;
 mod paint;
@@ -23,6 +25,8 @@ use rustix::termios::tcgetwinsize;
 use svc_core::renderer::Renderer;
 
 use crate::args::Output;
+pub(crate) use config::{effective_table, problem_lines};
+pub(crate) use doctor::{finding_table, first_fix};
 use json::Json;
 pub(crate) use messages::{failure_text, messages};
 pub(crate) use paint::Look;

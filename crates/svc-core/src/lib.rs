@@ -9,6 +9,7 @@ pub mod code;
 pub mod config;
 pub mod dispatch;
 pub mod docker;
+pub mod doctor;
 pub mod durable;
 pub mod engine;
 pub mod event;

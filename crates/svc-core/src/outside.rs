@@ -80,6 +80,9 @@ impl From<&ResticError> for Failure {
             ResticError::Failed { verb: "cat", repository, kind, .. } => {
                 Self { message: format!("repository `{repository}` cannot be opened: {kind}"), ..failure }
             }
+            ResticError::Failed { verb: "version", kind, .. } => {
+                Self { message: format!("restic does not say its version: {kind}"), ..failure }
+            }
             _ => failure,
         };
         let failure = match error {

@@ -1,7 +1,7 @@
 //! How things stand: every service's backups with what went wrong, and what a run that crashed left behind. A fold of
 //! records and run logs; never runs restic.
 
-mod crashes;
+pub(crate) mod crashes;
 
 use std::collections::HashMap;
 

@@ -1,6 +1,7 @@
 //! The words that svc shows, each with a glyph and a tone: readable without colour, the same on every screen.
 
 use svc_core::code::Code;
+use svc_core::doctor::Grade;
 use svc_core::history::Fate;
 use svc_core::overview::{Health, RepositoryOverview};
 use svc_core::report::ServiceReport;
@@ -118,6 +119,17 @@ pub const fn fate(fate: Fate) -> Word {
         Fate::Running => Word::new('↑', "running", Tone::Busy),
         Fate::Ended { code } => outcome(code),
         Fate::Crashed => Word::new('✗', "crashed", Tone::Bad),
+    }
+}
+
+/// How bad what the doctor found is.
+#[must_use]
+pub const fn grade(grade: Grade) -> Word {
+    match grade {
+        Grade::Good => Word::new('✓', "good", Tone::Good),
+        Grade::Skipped => Word::new('–', "skipped", Tone::Quiet),
+        Grade::Warning => Word::new('!', "warning", Tone::Warn),
+        Grade::Problem => Word::new('✗', "problem", Tone::Bad),
     }
 }
 

@@ -11,17 +11,17 @@ const RESTIC: &str = r#"#!/bin/sh
 cd "${0%/*}" || exit 99
 for word in "$@"; do
     case "$word" in
-    version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;
+    version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;;
     cat) [ -e EMPTY ] && { echo "Fatal: repository does not exist" >&2; exit 10; }
          [ -e WRONG ] && { echo "Fatal: wrong password" >&2; exit 12; }
-         echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;
-    init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;
-    snapshots) cat snapshots.json; exit 0 ;
+         echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;;
+    init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;;
+    snapshots) cat snapshots.json; exit 0 ;;
     backup) [ -e FAIL ] && . ./FAIL
         cat > /dev/null
         echo '{"message_type":"summary","files_new":3,"total_files_processed":3,"total_bytes_processed":30,"data_added":9,"data_added_packed":5,"snapshot_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
-        exit 0 ;
-    ls) exit 0 ;
+        exit 0 ;;
+    ls) exit 0 ;;
     esac
 done
 exit 98
@@ -38,7 +38,8 @@ pub(crate) struct Scene {
 impl Scene {
     /// One service, `notes`, with a few files and nothing to stop; one repository, `local`.
     pub(crate) fn new() -> Self {
-        let scene = Self { dir: tempfile::tempdir().unwrap() };
+        // Wrapped lines depend on the length of its name.
+        let scene = Self { dir: tempfile::tempdir_in("/tmp").unwrap() };
         scene.write("notes/a", "one").write("notes/b", "two").write("secret", "canary");
         scene.write("bin/restic", RESTIC).write("bin/snapshots.json", SNAPSHOTS);
         for (path, mode) in [("bin/restic", 0o755), ("secret", 0o600)] {

@@ -14,7 +14,7 @@ use crate::run_log;
 use crate::systemd::{Unit, UnitDetails};
 
 /// What runs left undone, newest first; where a later run brought the service to its end, that is settled.
-pub(super) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
+pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
     let (mut left, mut settled) = (Vec::new(), HashSet::new());
     for run in history::runs(directory)? {
         // One that vanishes meanwhile is none.
@@ -38,7 +38,7 @@ pub(super) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
 }
 
 /// The same without what is seen running now.
-pub(super) fn still(cut: &CutOff, parts: Option<&Parts>) -> CutOff {
+pub(crate) fn still(cut: &CutOff, parts: Option<&Parts>) -> CutOff {
     let Some(parts) = parts else { return cut.clone() };
     let unit =
         |(unit, _): &(Unit, Option<UnitDetails>)| is_up(unit.active).then(|| Target::Unit(unit.name.clone()));
