@@ -93,7 +93,9 @@ mod tests {
             schemas().iter().map(|(name, schema)| (format!("{name}.json"), text(schema))).collect();
         if std::env::var_os("SVC_BLESS").is_some() {
             std::fs::create_dir_all(&directory).unwrap();
-            expected.iter().for_each(|(name, text)| std::fs::write(directory.join(name), text).unwrap());
+            for (name, text) in &expected {
+                std::fs::write(directory.join(name), text).unwrap();
+            }
         }
         let read = |entry: std::io::Result<std::fs::DirEntry>| {
             let path = entry.unwrap().path();

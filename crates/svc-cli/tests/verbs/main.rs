@@ -148,7 +148,8 @@ fn finished(code: &str, failure: Option<&str>) -> Vec<serde_json::Value> {
         failure.iter().map(|message| serde_json::json!({"code": code, "message": message})).collect();
     let service = serde_json::json!({"service": "notes", "code": code, "failures": failures,
         "downtimeMs": 700, "tookMs": 5200});
-    let report = serde_json::json!({"code": code, "verb": "backup", "tookMs": 5200, "services": [service.clone()]});
+    let report =
+        serde_json::json!({"code": code, "verb": "backup", "tookMs": 5200, "services": [service.clone()]});
     vec![
         serde_json::json!({"event": "serviceFinished", "report": service}),
         serde_json::json!({"event": "runFinished", "report": report}),

@@ -41,7 +41,7 @@ fn what_a_crashed_run_left_down_is_5() {
     let home = home();
     let run: Vec<_> = [started("backup"), service_started()].into_iter().chain(stopped()).collect();
     home.run("20261120T100000-1", &run);
-    assert_snapshot!(home.svc("status --cached notes"), );
+    assert_snapshot!(home.svc("status --cached notes"),);
     let cached: serde_json::Value =
         serde_json::from_slice(&home.command("status --cached --json").output().unwrap().stdout).unwrap();
     assert_eq!(cached["code"], "notResumed");

@@ -13,7 +13,10 @@ fn without_systemd_there_is_nothing_to_list() {
 fn as_json_the_failure_is_the_document() {
     let output = Home::new().command("timers --json").output().unwrap();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((document["error"]["code"].as_str(), output.status.code()), (Some("managerUnreachable"), Some(18)));
+    assert_eq!(
+        (document["error"]["code"].as_str(), output.status.code()),
+        (Some("managerUnreachable"), Some(18))
+    );
 }
 
 #[test]
