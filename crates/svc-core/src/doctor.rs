@@ -6,9 +6,6 @@ mod secrets;
 mod state;
 mod timers;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use jiff::Timestamp;

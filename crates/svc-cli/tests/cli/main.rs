@@ -5,6 +5,7 @@
 mod backups;
 mod config;
 mod help;
+mod json;
 mod lifecycle;
 mod repo;
 mod scene;

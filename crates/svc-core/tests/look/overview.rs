@@ -1,40 +1,23 @@
 //! Every service at a glance, on fakes: what is seen, and with how many questions.
 
-use std::sync::Arc;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use svc_core::config::{Config, Defaults, parse};
-use svc_core::outside::Outside;
+use svc_core::config::Config;
 use svc_core::overview::{Health, Overview, ServiceOverview, overview};
 use svc_core::restic::fake::FakeRestic;
-use svc_core::scope::{Environment, Scope};
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{FakeContainer, FakeDocker, FakeSystemd, FakeUnit, SystemdCall};
 
-fn noon() -> Timestamp {
-    "2026-11-20T12:00:00Z".parse().unwrap()
-}
+use crate::{config, noon, outside, scope};
 
 fn ago(hours: i64) -> Timestamp {
     noon() - SignedDuration::from_hours(hours)
 }
 
-fn scope() -> Scope {
-    let state_dir = "/nonexistent/svc".into();
-    Scope { state_dir, ..Scope::system(&Environment::default()) }
-}
-
-fn config(text: &str) -> Config {
-    parse(text.as_bytes(), &Defaults::of(&scope(), "home")).unwrap()
-}
-
 async fn look(config: &Config, systemd: &FakeSystemd, docker: &FakeDocker) -> Overview {
-    let outside = Outside {
-        systemd: Arc::new(systemd.clone()),
-        docker: Arc::new(docker.clone()),
-        restic: Arc::new(FakeRestic::new()),
-    };
-    overview(config, &scope(), &outside, noon()).await
+    let outside = outside(systemd, docker, FakeRestic::new());
+    overview(config, &scope(Path::new("/nonexistent")), &outside, noon()).await
 }
 
 async fn service(text: &str, systemd: FakeSystemd, docker: FakeDocker) -> ServiceOverview {
