@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::complete;
+
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
 #[command(name = "svc", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
@@ -108,6 +110,10 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// The services on one live screen.
     Tui,
+    /// Print what makes a shell complete services, repositories and snapshots.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them into a directory.
+    Man(ManArgs),
 }
 
 /// What to save, and where.
@@ -119,10 +125,10 @@ Examples:
   svc -n backup local paperless    what it would do")]
 pub(crate) struct BackupArgs {
     /// A repository, a comma list of them, or `all`.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repositories: String,
     /// Services, or `all` that are enabled.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
 }
 
@@ -136,13 +142,13 @@ Examples:
   svc -n restore local paperless              what it would do")]
 pub(crate) struct RestoreArgs {
     /// The repository.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repository: String,
     /// A service, or `all` that are enabled.
-    #[arg(value_name = "SVC")]
+    #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
     /// `latest`, the beginning of an id, a date or an age.
-    #[arg(value_name = "SNAPSHOT", default_value = "latest")]
+    #[arg(value_name = "SNAPSHOT", default_value = "latest", add = complete::snapshots())]
     pub(crate) snapshot: String,
     /// Start the service afterwards even if it was off.
     #[arg(long)]
@@ -160,7 +166,7 @@ Examples:
   svc stop all")]
 pub(crate) struct ServicesArgs {
     /// Services, or `all`.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
 }
 
@@ -172,7 +178,7 @@ Examples:
   svc restart paperless --recreate    new containers from the compose file")]
 pub(crate) struct RestartArgs {
     /// Services, or `all`.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
     /// Make the containers anew.
     #[arg(long)]
@@ -186,10 +192,10 @@ Example:
   svc list-backups local paperless")]
 pub(crate) struct ListBackupsArgs {
     /// The repository.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repository: String,
     /// The service.
-    #[arg(value_name = "SVC")]
+    #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
 }
 
@@ -240,7 +246,7 @@ pub(crate) enum RepoVerb {
     #[command(after_help = "Example:\n  svc repo init local")]
     Init {
         /// The repository.
-        #[arg(value_name = "REPO")]
+        #[arg(value_name = "REPO", add = complete::repositories())]
         repository: String,
     },
 }
@@ -264,4 +270,29 @@ pub(crate) enum ConfigVerb {
     /// Print the JSON Schema of services.json.
     #[command(after_help = "Example:\n  svc config schema > services.schema.json")]
     Schema,
+}
+
+/// For which shell.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  source <(svc completions bash)                                      now, in bash
+  svc completions zsh > /usr/local/share/zsh/site-functions/_svc      for good, in zsh
+  svc completions fish > ~/.config/fish/completions/svc.fish          for good, in fish")]
+pub(crate) struct CompletionsArgs {
+    /// bash, zsh, fish, elvish or powershell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: String,
+}
+
+/// Where the pages go.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc man | man -l -
+  svc man /usr/local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// The directory that takes all pages.
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ use svc_core::code::Code;
 use svc_core::failure::Failure;
 
 use crate::args::Output;
+use crate::documents::ErrorDocument;
 use crate::render::{RenderChoice, failure_text};
 
 /// Shows a failure, if there is one, and gives the exit code.
@@ -24,7 +25,7 @@ pub(crate) fn code(output: Output, ended: Result<Code, Failure>) -> ExitCode {
 
 fn show(output: Output, failure: &Failure) -> std::io::Result<()> {
     if output.json {
-        let document = serde_json::json!({ "error": failure });
+        let document = serde_json::to_string(&ErrorDocument { error: failure, problems: None })?;
         writeln!(std::io::stdout(), "{document}")?;
     }
     write!(std::io::stderr(), "{}", failure_text(failure, RenderChoice::detect(output).colour_on_stderr()))

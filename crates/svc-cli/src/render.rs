@@ -17,8 +17,10 @@ mod table;
 mod timers;
 
 use std::io::{self, IsTerminal, Stdout};
+use std::os::fd::AsFd;
 
 use indicatif::ProgressDrawTarget;
+use rustix::fs::{FileType, fstat};
 use rustix::termios::tcgetwinsize;
 use svc_core::renderer::Renderer;
 
@@ -50,7 +52,9 @@ pub(crate) struct RenderChoice {
     pub(crate) plain: bool,
     /// Whether stdout is a terminal.
     pub(crate) stdout_is_tty: bool,
-    /// Whether stderr is one.
+    /// Whether stdout is a file: nothing of it comes to the terminal by another way, as it may through a pipe.
+    pub(crate) stdout_is_file: bool,
+    /// Whether stderr is a terminal.
     pub(crate) stderr_is_tty: bool,
     /// `TERM=dumb`.
     pub(crate) term_dumb: bool,
@@ -69,7 +73,7 @@ pub(crate) enum Shown {
     Plain,
     /// Tables on stdout, bars on stderr.
     Pretty,
-    /// Lines on stdout, which somebody else reads; bars on stderr.
+    /// Lines on stdout, which goes to a file; bars on stderr.
     PlainWithBars,
 }
 
@@ -81,10 +85,11 @@ impl RenderChoice {
             json: output.json,
             plain: output.plain,
             stdout_is_tty: io::stdout().is_terminal(),
+            stdout_is_file: is_file(io::stdout()),
             stderr_is_tty: io::stderr().is_terminal(),
             term_dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
             no_color: output.no_color || set("NO_COLOR"),
-            width: terminal_width().unwrap_or(DEFAULT_WIDTH),
+            width: columns(io::stdout()).or_else(|| columns(io::stderr())).unwrap_or(DEFAULT_WIDTH),
         }
     }
 
@@ -96,7 +101,8 @@ impl RenderChoice {
                 Shown::Plain
             }
             Self { stdout_is_tty: true, .. } => Shown::Pretty,
-            Self { stdout_is_tty: false, .. } => Shown::PlainWithBars,
+            Self { stdout_is_file: true, .. } => Shown::PlainWithBars,
+            Self { stdout_is_file: false, .. } => Shown::Plain,
         }
     }
 
@@ -115,7 +121,7 @@ impl RenderChoice {
 /// The renderers that fit, on this process's stdout and stderr.
 pub(crate) fn choose(choice: RenderChoice) -> Vec<Box<dyn Renderer>> {
     let bars = || {
-        let width = move || terminal_width().unwrap_or(choice.width);
+        let width = move || columns(io::stderr()).unwrap_or(choice.width);
         Bars::new(ProgressDrawTarget::stderr_with_hz(10), choice.colour_on_stderr(), width)
     };
     match choice.shown() {
@@ -129,10 +135,14 @@ pub(crate) fn choose(choice: RenderChoice) -> Vec<Box<dyn Renderer>> {
     }
 }
 
-/// The columns of the terminal on stderr, if it is one.
-fn terminal_width() -> Option<usize> {
-    let size = tcgetwinsize(io::stderr()).ok()?;
+/// The columns of a terminal, if it is one.
+fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(terminal).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+fn is_file(out: impl AsFd) -> bool {
+    fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod parts;
 mod place;
+mod relatives;
 mod repositories;
 mod sources;
 mod targets;
@@ -13,6 +14,8 @@ pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
 pub(crate) use parts::{belongs, is_up};
 pub use place::Place;
 pub(crate) use place::stage_directory;
+pub use relatives::Seen;
+pub(crate) use relatives::is_wanted;
 pub(crate) use repositories::reach;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};

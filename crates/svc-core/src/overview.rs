@@ -12,6 +12,7 @@ use crate::outside::Outside;
 use crate::records::{Attempt, ServiceRecord};
 use crate::scope::Scope;
 use crate::status::{StateWord, state};
+use crate::systemd::UnitDetails;
 use crate::timers::{self, NextRun};
 
 /// Every service at a glance.
@@ -145,8 +146,8 @@ impl From<ContainerHealth> for Health {
 
 /// A service may have containers unless all of its units are known to be lasting ones of their own.
 fn may_have_containers(service: &Service, parts: &Parts) -> bool {
-    let compose_unit =
-        parts.units.iter().any(|(_, d)| d.as_ref().is_some_and(|details| details.remains_after_exit));
+    let composes = |details: &UnitDetails| details.remains_after_exit && details.members.is_empty();
+    let compose_unit = parts.units.iter().any(|(_, details)| details.as_ref().is_some_and(composes));
     let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
     compose_unit
         || volumes

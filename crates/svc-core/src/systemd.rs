@@ -37,8 +37,8 @@ pub trait Systemd: Send + Sync {
     /// What `units` does not tell, in the same order; all questions are sent before the first answer is awaited.
     async fn details(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError>;
 
-    /// Of `details` what a list shows, in the same order: `remains_after_exit`, `frozen`, `since`, and when a timer
-    /// is due. The rest is empty. A few single questions take half the time of all properties.
+    /// Of `details` what a list shows, in the same order: `remains_after_exit`, `frozen`, `since`, a target's
+    /// members, and when a timer is due. The rest is empty. A few single questions take half the time of all properties.
     async fn glance(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError>;
 
     /// The units in the manager's memory whose names match a glob. One round trip.
@@ -164,7 +164,7 @@ pub struct UnitDetails {
     pub since: Option<Timestamp>,
     /// How often a service was restarted by itself.
     pub restarts: u32,
-    /// What a target holds together: its `Requires=`, `Wants=` and `ConsistsOf=`. Empty for other units.
+    /// What stops with a target, or with a oneshot unit that remains: its `ConsistsOf=`. Empty for other units.
     pub members: Vec<UnitName>,
     /// Its processes are frozen, or about to be.
     pub frozen: bool,

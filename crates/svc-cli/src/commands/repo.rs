@@ -7,6 +7,7 @@ use svc_core::words;
 use super::usage;
 use crate::args::{RepoArgs, RepoVerb};
 use crate::context::Context;
+use crate::documents::InitDocument;
 use crate::run::{document, write_out};
 
 /// Looks after repositories.
@@ -37,7 +38,7 @@ async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
     context.require_root("repo init")?;
     let id = restic.init(&repository).await.map_err(failed)?;
     let text = if context.global.json {
-        document(&serde_json::json!({ "repository": repository, "id": id }))?
+        document(&InitDocument { repository: &repository, id: &id })?
     } else {
         format!("repository `{repository}` is made, with id {id}\n")
     };

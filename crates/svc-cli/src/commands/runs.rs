@@ -11,6 +11,7 @@ use svc_core::run_log;
 
 use crate::args::RunsArgs;
 use crate::context::Context;
+use crate::documents::RunDocument;
 use crate::render;
 use crate::run::{document, write_out};
 
@@ -40,7 +41,7 @@ fn one(context: &Context, run: &RunId) -> Result<String, Failure> {
     let summary = history::summary(&directory, run).map_err(failed)?;
     let events = run_log::read(&history::log(&directory, run)).map_err(failed)?;
     if context.global.json {
-        return document(&serde_json::json!({ "summary": summary, "events": events }));
+        return document(&RunDocument { summary: &summary, events: &events });
     }
     let left = if summary.fate == Fate::Crashed { history::cut_off(run, &events) } else { Vec::new() };
     Ok(render::past_run(&summary, &events, &left, context.choice().look()))

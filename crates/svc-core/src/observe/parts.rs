@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
+use super::relatives::{self, Depth, Seen};
 use crate::config::{Config, Quiesce, Service};
 use crate::docker::{Container, DockerError};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
 use crate::outside::Outside;
-use crate::systemd::{ActiveState, LoadState, SystemdError, Unit, UnitDetails};
+use crate::systemd::{ActiveState, SystemdError, Unit, UnitDetails};
 
 /// A service's units and containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parts {
-    /// Its units that exist, in the order in which they start.
-    pub units: Vec<(Unit, Option<UnitDetails>)>,
+    /// Its units that exist, in the order in which they start, each with its members after it.
+    pub units: Vec<Seen>,
+    /// Sockets, timers and paths that start its units by themselves.
+    pub triggers: Vec<Seen>,
     /// Its containers, made by `compose run` left out.
     pub containers: Vec<Container>,
     /// Units that `units` of the configuration names but nobody has.
@@ -31,13 +34,22 @@ impl Parts {
         self.units.is_empty() && self.containers.is_empty()
     }
 
+    /// Whether declared units that last by themselves are all there is of a service: then Docker is no part of it.
+    fn are_units_all(&self, service: &Service) -> bool {
+        let lasts = |details: &Option<UnitDetails>| details.as_ref().is_some_and(|d| !d.remains_after_exit);
+        let is_named = |unit: &Unit| {
+            service.units.contains(&unit.name) || service.restore.compose_unit.as_ref() == Some(&unit.name)
+        };
+        !self.units.is_empty() && self.units.iter().all(|(unit, details)| is_named(unit) && lasts(details))
+    }
+
     /// Why its units and containers cannot be known, if that matters to this service.
     #[must_use]
     pub fn unknown(&self, service: &Service) -> Option<&Failure> {
         let stops = service.backup.quiesce != Quiesce::None;
         let has_units = !service.units.is_empty() || stops;
-        let has_containers =
-            !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty() || stops;
+        let has_volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+        let has_containers = has_volumes || (stops && !self.are_units_all(service));
         self.docker.as_ref().filter(|_| has_containers).or(self.systemd.as_ref().filter(|_| has_units))
     }
 }
@@ -47,17 +59,8 @@ pub async fn parts(config: &Config, outside: &Outside, names: &[ServiceName]) ->
     look(config, outside, names, &[], Depth::All).await.0
 }
 
-/// How much is asked about each unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    /// What a list shows.
-    Glance,
-    /// What a plan needs.
-    All,
-}
-
 /// Units that exist, by the name they were asked by.
-pub type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
+pub type KnownUnits = Result<HashMap<UnitName, Seen>, SystemdError>;
 
 /// The same at a glance, and what is seen of more units in the same round trips.
 pub async fn parts_at_a_glance(
@@ -90,12 +93,24 @@ async fn look(
     (parts, units)
 }
 
+/// What others call the unit of a service: before and after its name. Compose behind a oneshot; then those whose main
+/// process is the container (NixOS oci-containers, arion), which would start it again if Docker stopped it.
+const BY_RULE: [(&str, &str); 6] = [
+    ("docker-compose-", ".service"),
+    ("docker-compose-", "-root.target"),
+    ("podman-compose-", "-root.target"),
+    ("docker-", ".service"),
+    ("podman-", ".service"),
+    ("arion-", ".service"),
+];
+
 /// Units that may be the service's, the most telling first.
 fn candidates(service: &Service) -> Vec<UnitName> {
     if !service.units.is_empty() {
         return service.units.clone();
     }
-    let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    let by_rule =
+        BY_RULE.iter().filter_map(|(before, after)| format!("{before}{}{after}", service.name).parse().ok());
     let by_rule = by_rule.filter(|unit| service.restore.compose_unit.as_ref() != Some(unit));
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
@@ -104,21 +119,9 @@ async fn units(outside: &Outside, names: Vec<UnitName>, depth: Depth) -> KnownUn
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let units = outside.systemd.units(&names).await?;
-    let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    let details = match depth {
-        Depth::Glance => outside.systemd.glance(&existing).await?,
-        Depth::All => outside.systemd.details(&existing).await?,
-    };
-    let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
-    let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
-    Ok(known
-        .map(|(asked, unit)| {
-            // Two services may share a unit, so the details are not taken out.
-            let details = details.get(&unit.name).cloned();
-            (asked, (unit, details))
-        })
-        .collect())
+    let mut known = relatives::look(outside, names, depth).await?;
+    relatives::add(outside, &mut known, depth).await?;
+    Ok(known)
 }
 
 fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], known: &KnownUnits) {
@@ -129,13 +132,19 @@ fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], know
             return;
         }
     };
-    let found = candidates.iter().filter_map(|name| known.get(name).cloned());
+    let mut found: Vec<&Seen> = candidates.iter().filter_map(|name| known.get(name)).collect();
     if service.units.is_empty() {
-        parts.units = found.take(1).collect();
+        found.truncate(1);
     } else {
-        parts.units = found.collect();
         parts.missing_units = candidates.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
     }
+    for seen in found.into_iter().flat_map(|unit| relatives::with_members(unit, known)) {
+        // A member may be named beside what leads it.
+        if !parts.units.iter().any(|(unit, _)| unit.name == seen.0.name) {
+            parts.units.push(seen);
+        }
+    }
+    parts.triggers = relatives::triggers(&parts.units, known);
 }
 
 fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
@@ -156,7 +165,7 @@ pub(crate) fn belongs(service: &Service, container: &Container) -> bool {
 
 impl Parts {
     /// Units that run, in the order in which they start.
-    pub fn active_units(&self) -> impl Iterator<Item = &(Unit, Option<UnitDetails>)> {
+    pub fn active_units(&self) -> impl Iterator<Item = &Seen> {
         self.units.iter().filter(|(unit, _)| is_up(unit.active))
     }
 }

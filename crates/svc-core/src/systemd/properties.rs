@@ -34,12 +34,13 @@ impl Properties {
     /// What svc wants to know of the unit.
     pub(super) fn details(self, unit: &Unit, clocks: Clocks) -> UnitDetails {
         let name = &unit.name;
-        let is_target = name.as_str().ends_with(".target");
-        let members = if is_target { ["Requires", "Wants", "ConsistsOf"].as_slice() } else { &[] };
+        let remains_after_exit = self.text("Type") == "oneshot" && self.flag("RemainAfterExit");
+        // What it merely wants may be everybody's: `docker.service`.
+        let leads = remains_after_exit || name.as_str().ends_with(".target");
         let freezer = self.text("FreezerState");
         UnitDetails {
             name: name.clone(),
-            remains_after_exit: self.text("Type") == "oneshot" && self.flag("RemainAfterExit"),
+            remains_after_exit,
             file_state: self.text("UnitFileState").to_owned(),
             timeout_start: self.span("TimeoutStartUSec"),
             timeout_stop: self.span("TimeoutStopUSec"),
@@ -47,7 +48,7 @@ impl Properties {
             result: self.text("Result").to_owned(),
             since: self.since(unit.active),
             restarts: self.number::<u32>("NRestarts").unwrap_or(0),
-            members: members.iter().flat_map(|&property| self.units(property)).collect(),
+            members: if leads { self.units("ConsistsOf") } else { Vec::new() },
             // `freezing`, `frozen`, `frozen-by-parent`; while it thaws it runs again.
             frozen: freezer.starts_with("freez") || freezer.starts_with("frozen"),
             timer: TimerDetails {
@@ -195,12 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_target_has_members() {
-        let values = [
-            ("Wants", vec!["b.service".to_owned()].into()),
-            ("ConsistsOf", vec!["c.service".to_owned()].into()),
-        ];
-        let details = properties(values).details_of("a.target");
-        assert_eq!(details.members, ["b.service", "c.service"].map(unit_name));
+    fn what_is_part_of_a_target_or_of_a_remaining_unit_is_its_member_and_what_it_wants_is_not() {
+        let details = |name: &str, kind: &'static str| {
+            let values = [
+                ("Type", kind.into()),
+                ("RemainAfterExit", true.into()),
+                ("Wants", vec!["b.service".to_owned()].into()),
+                ("ConsistsOf", vec!["c.service".to_owned()].into()),
+            ];
+            properties(values).details_of(name).members
+        };
+        assert_eq!(details("a.target", ""), [unit_name("c.service")]);
+        assert_eq!(details("a.service", "oneshot"), [unit_name("c.service")]);
+        assert_eq!(details("a.service", "simple"), []);
     }
 }

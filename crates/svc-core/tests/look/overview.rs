@@ -54,6 +54,23 @@ async fn a_thousand_services_cost_no_more_questions_than_ten() {
 }
 
 #[tokio::test]
+async fn what_holds_others_together_is_as_they_are() {
+    for root in [FakeUnit::new("db.target"), FakeUnit::compose("db.service")] {
+        let (text, name) = (NOTES.replace("notes.service", root.unit().name.as_str()), root.unit().name);
+        let systemd =
+            FakeSystemd::new().with(root.consists_of("a.service").consists_of("b.service").active());
+        let systemd = systemd.with(FakeUnit::new("a.service").active()).with(FakeUnit::new("b.service"));
+        let word =
+            async |systemd: &FakeSystemd| service(&text, systemd.clone(), FakeDocker::new()).await.state.text;
+        assert_eq!(word(&systemd).await, "partial (1/2)", "{name}");
+        systemd.change("b.service", FakeUnit::masked);
+        assert_eq!(word(&systemd).await, "running", "{name}");
+        systemd.change("a.service", FakeUnit::inactive);
+        assert_eq!(word(&systemd).await, "stopped", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn since_comes_from_the_unit_or_from_what_docker_lists() {
     let unit = FakeSystemd::new().with(FakeUnit::new("notes.service").active().since(ago(5)));
     assert_eq!(service(NOTES, unit, FakeDocker::new()).await.state.since, Some(ago(5)));
