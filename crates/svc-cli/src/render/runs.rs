@@ -25,13 +25,13 @@ pub(crate) fn run_table(runs: &[RunSummary], now: Timestamp, look: Look) -> Stri
     }
     let mut table = Table::new([
         Column::words("run"),
-        Column::words("began").spare(3),
+        Column::words("began").spare(5),
         Column::words("age").spare(2),
         Column::words("verb"),
         Column::words("result"),
         Column::figures("took").spare(1),
         Column::figures("downtime").spare(4),
-        Column::sentences("services").spare(5),
+        Column::sentences("services").spare(3),
     ]);
     for run in runs {
         let millis =

@@ -26,12 +26,12 @@ fn every_finding_comes_with_its_fix() {
                                  file or directory (os error 2)
                                  fix: systemctl is-system-running
       docker            skipped  it does not answer, and no service needs it
-      repository local  good     it opens, with id 4f1c9a2b: its id is not pinned
-      timers            skipped  not looked at, for want of systemd
       leftovers         warning  `[home]/state/stages/.svc-stage-notes-1` is a stage that no
                                  record names
                                  fix: look what is in it, then: rm -r
                                  [home]/state/stages/.svc-stage-notes-1
+      repository local  good     it opens, with id 4f1c9a2b: its id is not pinned
+      timers            skipped  not looked at, for want of systemd
 
     1 problem, 1 warning
     --- stderr
@@ -52,9 +52,9 @@ fn a_machine_without_restic_says_so_once() {
                                  file or directory (os error 2)
                                  fix: systemctl is-system-running
       docker            skipped  it does not answer, and no service needs it
+      leftovers         good     none
       repository local  skipped  not looked at, for want of restic
       timers            skipped  not looked at, for want of systemd
-      leftovers         good     none
 
     2 problems
     --- stderr
@@ -77,10 +77,10 @@ fn a_password_that_everyone_can_read_is_refused_with_the_command_that_mends_it()
                                  file or directory (os error 2)
                                  fix: systemctl is-system-running
       docker            skipped  it does not answer, and no service needs it
+      leftovers         good     none
       repository local  problem  secret file `[home]/password` is open to everyone (mode 0644)
                                  fix: chmod 600 [home]/password
       timers            skipped  not looked at, for want of systemd
-      leftovers         good     none
 
     2 problems
     --- stderr

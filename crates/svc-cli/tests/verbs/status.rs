@@ -70,16 +70,16 @@ fn what_a_crashed_run_left_down_is_5() {
     let text = home.svc("status --cached notes");
     insta::with_settings!({filters => vec![(r"\d{4}-\d\d-\d\d \d\d:\d\d", "[when]")]}, {
         assert_snapshot!(text, @r"
-    exit 5
-    --- stdout
-    notes
-      left   run 20261120T100000-1 crashed while stopping; down: notes.service
-      local  failed; last good 3 h ago (2026-11-20 08:10), snapshot 4f1c9a2b, 12,400 files, 2.8 GiB,
-             31.0 MiB new, took 48 s, down for 39 s
-             unreachable 1 h ago: the repository `local` cannot be reached (svc runs 20261120T090000-1)
-    --- stderr
-    hint: svc start notes
-    ");
+        exit 5
+        --- stdout
+        notes
+          left   run 20261120T100000-1 crashed while stopping; down: notes.service
+          local  failed; last good 3 h ago ([when]), snapshot 4f1c9a2b, 12,400 files, 2.8 GiB,
+                 31.0 MiB new, took 48 s, down for 39 s
+                 unreachable 1 h ago: the repository `local` cannot be reached (svc runs 20261120T090000-1)
+        --- stderr
+        hint: svc start notes
+        ");
     });
     let cached: serde_json::Value =
         serde_json::from_slice(&home.command("status --cached --json").output().unwrap().stdout).unwrap();

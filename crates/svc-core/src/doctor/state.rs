@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rustix::fs::{Access, StatVfs};
 
-use super::{Finding, Grade};
+use super::{Finding, Grade, is_owner};
 use crate::code::Code;
 use crate::failure::Failure;
-use crate::scope::{Scope, ScopeKind};
+use crate::scope::Scope;
 
 const CHECK: &str = "state";
 const MIB: u64 = 1 << 20;
@@ -21,7 +21,7 @@ pub(super) fn check(scope: &Scope) -> Vec<Finding> {
     // Before the first run it is not there; what is above it says whether it can be.
     let Some(there) = directory.ancestors().find(|path| path.is_dir()) else { return Vec::new() };
     let mut findings = vec![room(directory, there)];
-    if scope.kind == ScopeKind::System && !rustix::process::geteuid().is_root() {
+    if !is_owner(scope) {
         let said = "only root can tell whether it can be written";
         findings.push(Finding::new(CHECK, Grade::Skipped, said).fix("sudo svc doctor"));
     } else if let Err(error) = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK) {

@@ -175,33 +175,40 @@ fn a_wide_list_has_health_and_the_next_run_and_a_narrow_one_the_backups() {
 #[test]
 fn a_status_names_what_failed_and_what_was_left_down() {
     assert_snapshot!(status_table(&standing(), look(140)), @r"
-    service              state            repository  backup     last good     size  took  downtime
-    paperless            ● running        local       ✓ good     3 h ago    2.8 GiB  48 s      39 s
-                                          remote      ✓ good     3 h ago    2.8 GiB  48 s      39 s
-    home-assistant-core  ◐ partial (2/3)  local       ✗ failed   3 h ago    2.8 GiB  48 s      39 s  run 20261120T090000-1 crashed while
-                                                                                                     backing up; down: home-assistant.service
-                                                                                                     home-assistant-core-db-1: Exited (1) 2
-                                                                                                     hours ago
-                                                                                                     unreachable 1 h ago: the repository
-                                                                                                     `local` cannot be reached
-    music                ? unknown        local       ! missing  never                               Docker cannot be reached
-    caddy                ○ stopped                    none
+      service              state            repository  backup     last good     size  took  downtime
+      paperless            ● running        local       ✓ good     3 h ago    2.8 GiB  48 s      39 s
+                                            remote      ✓ good     3 h ago    2.8 GiB  48 s      39 s
+      home-assistant-core  ◐ partial (2/3)  local       ✗ failed   3 h ago    2.8 GiB  48 s      39 s  home-assistant-core-db-1: Exited (1) 2
+                                                                                                       hours ago
+                                                                                                       unreachable 1 h ago: the repository
+                                                                                                       `local` cannot be reached
+      music                ? unknown        local       ! missing  never                               Docker cannot be reached
+      caddy                ○ stopped                    none
+
+    home-assistant-core: run 20261120T090000-1 crashed while backing up; down: home-assistant.service
     ");
     assert_snapshot!(status_table(&standing(), look(60)), @r"
-    service              repository  backup     last good
-    paperless            local       ✓ good     3 h ago
-                         remote      ✓ good     3 h ago
-    home-assistant-core  local       ✗ failed   3 h ago
-    music                local       ! missing  never
-    caddy                            none
+      service              repository  backup     last good
+      paperless            local       ✓ good     3 h ago
+                           remote      ✓ good     3 h ago
+      home-assistant-core  local       ✗ failed   3 h ago
+      music                local       ! missing  never
+      caddy                            none
+
+    home-assistant-core: run 20261120T090000-1 crashed while
+    backing up; down: home-assistant.service
     ");
     assert_snapshot!(status_table(&standing(), look(40)), @r"
-    service              backup
-    paperless            ✓ good
-                         ✓ good
-    home-assistant-core  ✗ failed
-    music                ! missing
-    caddy                none
+      service              backup
+      paperless            ✓ good
+                           ✓ good
+      home-assistant-core  ✗ failed
+      music                ! missing
+      caddy                none
+
+    home-assistant-core: run
+    20261120T090000-1 crashed while backing
+    up; down: home-assistant.service
     ");
 }
 
