@@ -83,7 +83,13 @@ impl Context {
 pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
     let env = environment(global.user);
     let mut scope = if global.user {
-        Scope::user(&env).map_err(|error| Failure::from_error(Code::Usage, &error))?
+        Scope::user(&env).map_err(|error| {
+            let hint = match error.variable {
+                "XDG_RUNTIME_DIR" => "export XDG_RUNTIME_DIR=/run/user/$(id -u)".to_owned(),
+                variable => format!("set `{variable}`"),
+            };
+            Failure::from_error(Code::Usage, &error).hint(hint)
+        })?
     } else {
         Scope::system(&env)
     };
