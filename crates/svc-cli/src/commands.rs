@@ -6,6 +6,7 @@ mod home;
 mod lifecycle;
 mod list;
 mod list_backups;
+mod logs;
 mod repo;
 mod restore;
 mod tui;
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
         Some(Verb::Start(args)) => lifecycle::start(&context, &args).await,
         Some(Verb::Stop(args)) => lifecycle::stop(&context, &args).await,
         Some(Verb::Restart(args)) => lifecycle::restart(&context, &args).await,
+        Some(Verb::Logs(args)) => logs::run(&context, &args).await,
         Some(Verb::ListBackups(args)) => list_backups::run(&context, &args).await,
         Some(Verb::Repo(args)) => repo::run(&context, &args).await,
         Some(Verb::Config(args)) => config::run(&context.global, &args),

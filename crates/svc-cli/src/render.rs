@@ -1,6 +1,7 @@
 //! What people and programs see of a run, and of a plan before it.
 
 mod json;
+mod logs;
 mod messages;
 mod paint;
 mod plain;
@@ -19,6 +20,7 @@ use svc_core::renderer::Renderer;
 
 use crate::args::Output;
 use json::Json;
+pub(crate) use logs::LogText;
 pub(crate) use messages::{failure_text, messages};
 pub(crate) use paint::Look;
 use plain::Plain;

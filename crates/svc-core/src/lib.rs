@@ -16,7 +16,9 @@ pub mod exchange;
 pub mod failure;
 pub mod goal;
 pub mod judge;
+mod lines;
 pub mod lock;
+pub mod logs;
 pub mod manifest;
 pub mod mounts;
 pub mod names;
@@ -36,4 +38,5 @@ pub mod systemd;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod view;
+pub mod when;
 pub mod words;

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 pub use parts::{Parts, parts};
-pub(crate) use parts::{belongs, is_up};
+pub(crate) use parts::{belongs, candidates, is_part, is_up};
 pub use place::Place;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};

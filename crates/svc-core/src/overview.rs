@@ -89,21 +89,10 @@ impl State {
         let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
         let word = match &parts.systemd {
             Some(failure) => StateWord::Unknown { why: failure.message.clone() },
-            None => state(&parts.units, &parts.containers, docker, may_have_containers(service, parts)),
+            None => state(&parts.units, &parts.containers, docker, parts.may_have_containers(service)),
         };
         Self { text: word.to_string(), detail: detail(&word, parts), since: since(parts), word }
     }
-}
-
-/// A service may have containers unless all of its units are known to be lasting ones of their own.
-fn may_have_containers(service: &Service, parts: &Parts) -> bool {
-    let compose_unit =
-        parts.units.iter().any(|(_, d)| d.as_ref().is_some_and(|details| details.remains_after_exit));
-    let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
-    compose_unit
-        || volumes
-        || !parts.containers.is_empty()
-        || (parts.units.is_empty() && service.restore.stop_compose)
 }
 
 fn detail(word: &StateWord, parts: &Parts) -> Option<String> {

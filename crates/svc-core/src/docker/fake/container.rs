@@ -216,7 +216,7 @@ impl FakeContainer {
                 return Err("container is not running");
             }
             (DockerVerb::Unpause, Paused) => self.state = Running,
-            (DockerVerb::Inspect, _)
+            (DockerVerb::Inspect | DockerVerb::Logs, _)
             | (DockerVerb::Start, Running | Restarting | Unknown)
             | (DockerVerb::Stop, Created | Exited | Dead | Removing | Unknown)
             | (DockerVerb::Pause, Paused)
