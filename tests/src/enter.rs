@@ -126,7 +126,8 @@ impl Call {
         command.args(["-c", JOIN, "enter"]).arg(format!("{root}/sys/fs/cgroup/entered.scope"));
         command.args(["nsenter", "-t", &self.leader.to_string(), "-m", "-u", "-i", "-n", "-p", "-C"]);
         command.arg(format!("--root={root}")).arg(format!("--wd={root}{}", self.directory));
-        command.args(["/usr/bin/env", "-i"]);
+        // Where this process was told to ignore Ctrl-C, as a shell does to what it starts with `&`, the box is not.
+        command.args(["/usr/bin/env", "-i", "--default-signal=INT,QUIT"]);
         for (key, value) in &self.env {
             let mut pair = key.clone();
             pair.push("=");

@@ -36,6 +36,7 @@ const PACKAGES: &[&str] = &[
     "docker-compose",
     "docker.io",
     "e2fsprogs",
+    "fish",
     "fuse3",
     "git",
     "iproute2",
@@ -48,6 +49,7 @@ const PACKAGES: &[&str] = &[
     "openssh-client",
     "openssh-server",
     "polkitd",
+    "postgresql",
     "procps",
     "python3",
     "rclone",
@@ -59,6 +61,7 @@ const PACKAGES: &[&str] = &[
     "systemd-sysv",
     "tmux",
     "xfsprogs",
+    "zsh",
 ];
 
 /// Units that wait for hardware or the network, or work at hours of their own.
@@ -76,7 +79,8 @@ const MASKED: &[&str] = &[
 ];
 
 /// Units that are for the boxes that want them.
-const DISABLED: &[&str] = &["multi-user.target.wants/ssh.service"];
+const DISABLED: &[&str] =
+    &["multi-user.target.wants/postgresql.service", "multi-user.target.wants/ssh.service"];
 
 /// Translations and manuals, which cost a third of the time.
 const UNWANTED: &[&str] =

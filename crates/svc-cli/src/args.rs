@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::complete;
+
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
 #[command(name = "svc", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
@@ -80,6 +82,8 @@ impl GlobalArgs {
 pub(crate) enum Verb {
     /// List the services: state, and how old their backups are.
     List,
+    /// Say how things stand: backups, what failed, what a crashed run left down. Exit 8 or 5 if somebody is needed.
+    Status(StatusArgs),
     /// Save services to a repository.
     Backup(BackupArgs),
     /// Bring a service's data back from a snapshot; the data of now is kept.
@@ -94,12 +98,24 @@ pub(crate) enum Verb {
     Logs(LogsArgs),
     /// List a service's snapshots in a repository.
     ListBackups(ListBackupsArgs),
+    /// List the timers: when each was due last and is due next, and how what it starts ended.
+    #[command(after_help = "Example:\n  svc timers")]
+    Timers,
+    /// List past and current runs, or show one of them step by step.
+    Runs(RunsArgs),
+    /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.
+    #[command(after_help = "Example:\n  svc doctor")]
+    Doctor,
     /// Look after repositories.
     Repo(RepoArgs),
     /// Look at the configuration.
     Config(ConfigArgs),
     /// The services on one live screen.
     Tui,
+    /// Print what makes a shell complete services, repositories and snapshots.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them into a directory.
+    Man(ManArgs),
 }
 
 /// What to save, and where.
@@ -111,10 +127,10 @@ Examples:
   svc -n backup local paperless    what it would do")]
 pub(crate) struct BackupArgs {
     /// A repository, a comma list of them, or `all`.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repositories: String,
     /// Services, or `all` that are enabled.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
 }
 
@@ -128,13 +144,13 @@ Examples:
   svc -n restore local paperless              what it would do")]
 pub(crate) struct RestoreArgs {
     /// The repository.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repository: String,
     /// A service, or `all` that are enabled.
-    #[arg(value_name = "SVC")]
+    #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
     /// `latest`, the beginning of an id, a date or an age.
-    #[arg(value_name = "SNAPSHOT", default_value = "latest")]
+    #[arg(value_name = "SNAPSHOT", default_value = "latest", add = complete::snapshots())]
     pub(crate) snapshot: String,
     /// Start the service afterwards even if it was off.
     #[arg(long)]
@@ -152,7 +168,7 @@ Examples:
   svc stop all")]
 pub(crate) struct ServicesArgs {
     /// Services, or `all`.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
 }
 
@@ -164,7 +180,7 @@ Examples:
   svc restart paperless --recreate    new containers from the compose file")]
 pub(crate) struct RestartArgs {
     /// Services, or `all`.
-    #[arg(value_name = "SVC", required = true)]
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
     /// Make the containers anew.
     #[arg(long)]
@@ -181,7 +197,7 @@ Examples:
   svc logs paperless --json | jq .message")]
 pub(crate) struct LogsArgs {
     /// The service.
-    #[arg(value_name = "SVC")]
+    #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
     /// End with what is there now.
     #[arg(long)]
@@ -210,11 +226,44 @@ Example:
   svc list-backups local paperless")]
 pub(crate) struct ListBackupsArgs {
     /// The repository.
-    #[arg(value_name = "REPO")]
+    #[arg(value_name = "REPO", add = complete::repositories())]
     pub(crate) repository: String,
     /// The service.
-    #[arg(value_name = "SVC")]
+    #[arg(value_name = "SVC", add = complete::services())]
     pub(crate) service: String,
+}
+
+/// How what stands.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc status                 all services; exit 0 only if nobody is needed
+  svc status paperless       all that is known of one
+  svc status --cached        from svc's own files, asking nobody")]
+pub(crate) struct StatusArgs {
+    /// One service in full; none: all, one line for each repository.
+    #[arg(value_name = "SVC")]
+    pub(crate) service: Option<String>,
+    /// Ask neither systemd nor Docker.
+    #[arg(long)]
+    pub(crate) cached: bool,
+}
+
+/// Which runs.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc runs                   the last 20
+  svc runs --limit 200
+  svc runs latest            the last one, step by step
+  svc runs 20261120T0900     the one whose id begins so")]
+pub(crate) struct RunsArgs {
+    /// `latest`, an id or the beginning of one: shows that run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "run")]
+    pub(crate) limit: usize,
 }
 
 /// What to do with a repository.
@@ -231,7 +280,7 @@ pub(crate) enum RepoVerb {
     #[command(after_help = "Example:\n  svc repo init local")]
     Init {
         /// The repository.
-        #[arg(value_name = "REPO")]
+        #[arg(value_name = "REPO", add = complete::repositories())]
         repository: String,
     },
 }
@@ -249,4 +298,35 @@ pub(crate) enum ConfigVerb {
     /// Name every problem of the configuration, with its place.
     #[command(after_help = "Example:\n  svc config check -c ./services.json")]
     Check,
+    /// Show the configuration as it counts, each value with where it comes from; `-v` shows also what is unset.
+    #[command(after_help = "Examples:\n  svc config show\n  svc config show --json | jq .config.host")]
+    Show,
+    /// Print the JSON Schema of services.json.
+    #[command(after_help = "Example:\n  svc config schema > services.schema.json")]
+    Schema,
+}
+
+/// For which shell.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  source <(svc completions bash)                                      now, in bash
+  svc completions zsh > /usr/local/share/zsh/site-functions/_svc      for good, in zsh
+  svc completions fish > ~/.config/fish/completions/svc.fish          for good, in fish")]
+pub(crate) struct CompletionsArgs {
+    /// bash, zsh, fish, elvish or powershell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: String,
+}
+
+/// Where the pages go.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc man | man -l -
+  svc man /usr/local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// The directory that takes all pages.
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
 }

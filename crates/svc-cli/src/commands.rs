@@ -1,14 +1,20 @@
 //! The verbs: each takes its arguments and gives an exit code or a failure.
 
 mod backup;
+mod completions;
 mod config;
+mod doctor;
 mod home;
 mod lifecycle;
 mod list;
 mod list_backups;
 mod logs;
+mod man;
 mod repo;
 mod restore;
+mod runs;
+mod status;
+mod timers;
 mod tui;
 
 use svc_core::code::Code;
@@ -19,24 +25,28 @@ use crate::args::{Args, Verb};
 use crate::context::Context;
 
 /// Runs what the command line asks for.
-pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
-    if let Some(Verb::Config(config)) = &args.verb {
-        return config::run(&args.global, config);
-    }
-    let context = Context::load(args.global)?;
-    match args.verb {
-        None => home::run(&context).await,
-        Some(Verb::List) => list::run(&context).await,
-        Some(Verb::Backup(args)) => backup::run(&context, &args).await,
-        Some(Verb::Restore(args)) => restore::run(&context, &args).await,
-        Some(Verb::Start(args)) => lifecycle::start(&context, &args).await,
-        Some(Verb::Stop(args)) => lifecycle::stop(&context, &args).await,
-        Some(Verb::Restart(args)) => lifecycle::restart(&context, &args).await,
-        Some(Verb::Logs(args)) => logs::run(&context, &args).await,
-        Some(Verb::ListBackups(args)) => list_backups::run(&context, &args).await,
-        Some(Verb::Repo(args)) => repo::run(&context, &args).await,
-        Some(Verb::Config(args)) => config::run(&context.global, &args),
-        Some(Verb::Tui) => tui::run(&context).await,
+pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
+    let load = || Context::load(global.clone());
+    match verb {
+        None => home::run(&load()?).await,
+        Some(Verb::List) => list::run(&load()?).await,
+        Some(Verb::Status(args)) => status::run(&load()?, &args).await,
+        Some(Verb::Timers) => timers::run(&load()?).await,
+        Some(Verb::Doctor) => doctor::run(&load()?).await,
+        Some(Verb::Runs(args)) => runs::run(&load()?, &args),
+        Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
+        Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
+        Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,
+        Some(Verb::Stop(args)) => lifecycle::stop(&load()?, &args).await,
+        Some(Verb::Restart(args)) => lifecycle::restart(&load()?, &args).await,
+        Some(Verb::Logs(args)) => logs::run(&load()?, &args).await,
+        Some(Verb::ListBackups(args)) => list_backups::run(&load()?, &args).await,
+        Some(Verb::Repo(args)) => repo::run(&load()?, &args).await,
+        Some(Verb::Tui) => tui::run(&load()?).await,
+        // These need no configuration that is good.
+        Some(Verb::Config(args)) => config::run(&global, &args),
+        Some(Verb::Completions(args)) => completions::run(&args),
+        Some(Verb::Man(args)) => man::run(&args),
     }
 }
 

@@ -1,21 +1,21 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use svc_core::code::Code;
-use svc_core::config::{self, Config, ConfigErrorKind, Defaults};
+use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults};
 use svc_core::docker;
 use svc_core::failure::Failure;
 use svc_core::outside::Outside;
-use svc_core::restic::{self, ResticSettings};
+use svc_core::restic::{self, ResticSettings, SecretWarning};
 use svc_core::scope::{Environment, Scope};
 use svc_core::systemd::Bus;
 
 use crate::args::GlobalArgs;
 use crate::render::RenderChoice;
+use crate::run::say;
 
 /// What every verb stands on.
 pub(crate) struct Context {
@@ -24,11 +24,14 @@ pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Outside,
     /// What is odd about the secret files.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<SecretWarning>,
 }
 
 /// Where programs are looked for when `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A verb that needs the configuration names no more problems than this; `svc config check` names all.
+const MOST_PROBLEMS: usize = 5;
 
 /// The shortest file that does something; shown where there is none.
 const SAMPLE: &str = r#"{
@@ -60,8 +63,7 @@ impl Context {
     /// Says on stderr what is odd about the secret files.
     pub(crate) fn warn(&self) {
         for warning in &self.warnings {
-            // Nobody may be reading.
-            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            say(&format!("warning: {}\n", warning.text));
         }
     }
 
@@ -92,20 +94,38 @@ pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
     Ok(scope)
 }
 
+/// What the machine says where the configuration does not.
+pub(crate) fn defaults(scope: &Scope) -> Defaults {
+    Defaults::of(scope, rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
 /// Reads the configuration of a scope.
-pub(crate) fn read(scope: &Scope) -> Result<Config, Failure> {
-    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    config::read(&scope.config_file, &Defaults::of(scope, hostname)).map_err(|error| {
-        let failure = Failure::from_error(Code::Configuration, &error);
-        let problems = error.problems().iter().map(ToString::to_string);
-        let failure = problems.fold(failure, Failure::because);
-        match error.kind {
-            ConfigErrorKind::Missing => {
-                failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
-            }
-            _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
+pub(crate) fn try_read(scope: &Scope) -> Result<Config, ConfigError> {
+    config::read(&scope.config_file, &defaults(scope))
+}
+
+fn read(scope: &Scope) -> Result<Config, Failure> {
+    try_read(scope).map_err(|error| config_failure(scope, &error))
+}
+
+/// Why there is no configuration, with the first of its problems.
+pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
+    let failure = Failure::from_error(Code::Configuration, error);
+    let told = error.problems().iter().take(MOST_PROBLEMS).map(|problem| match &problem.hint {
+        Some(hint) => format!("{problem} ({hint})"),
+        None => problem.to_string(),
+    });
+    let failure = told.fold(failure, Failure::because);
+    let failure = match error.problems().len().saturating_sub(MOST_PROBLEMS) {
+        0 => failure,
+        more => failure.because(format!("and {more} more")),
+    };
+    match error.kind {
+        ConfigErrorKind::Missing => {
+            failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
         }
-    })
+        _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
+    }
 }
 
 /// Where programs are looked for.
@@ -114,7 +134,7 @@ pub(crate) fn search_path() -> OsString {
 }
 
 /// The outside systems; none is asked anything yet.
-fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<String>) {
+fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
     let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let settings = ResticSettings {
         program: "restic".into(),

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod complete;
 mod context;
 mod exit;
 mod render;
@@ -9,9 +10,11 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(args::Args::command).complete();
     let args = args::Args::parse();
     let output = args.global.output();
     let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {

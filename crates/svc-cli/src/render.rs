@@ -1,5 +1,7 @@
 //! What people and programs see of a run, and of a plan before it.
 
+mod config;
+mod doctor;
 mod json;
 mod logs;
 mod messages;
@@ -8,17 +10,24 @@ mod plain;
 mod plan;
 mod pretty;
 mod result;
+mod runs;
 mod services;
 mod snapshots;
+mod status;
 mod table;
+mod timers;
 
 use std::io::{self, IsTerminal, Stdout};
+use std::os::fd::AsFd;
 
 use indicatif::ProgressDrawTarget;
+use rustix::fs::{FileType, fstat};
 use rustix::termios::tcgetwinsize;
 use svc_core::renderer::Renderer;
 
 use crate::args::Output;
+pub(crate) use config::{effective_table, problem_lines};
+pub(crate) use doctor::{finding_table, first_fix};
 use json::Json;
 pub(crate) use logs::LogText;
 pub(crate) use messages::{failure_text, messages};
@@ -26,8 +35,11 @@ pub(crate) use paint::Look;
 use plain::Plain;
 pub(crate) use plan::plan_text;
 use pretty::{Bars, Pretty};
+pub(crate) use runs::{past_run, run_table};
 pub(crate) use services::{home, service_table};
 pub(crate) use snapshots::snapshot_table;
+pub(crate) use status::{status_messages, status_of, status_table};
+pub(crate) use timers::timer_table;
 
 /// Columns where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
@@ -42,7 +54,9 @@ pub(crate) struct RenderChoice {
     pub(crate) plain: bool,
     /// Whether stdout is a terminal.
     pub(crate) stdout_is_tty: bool,
-    /// Whether stderr is one.
+    /// Whether stdout is a file: nothing of it comes to the terminal by another way, as it may through a pipe.
+    pub(crate) stdout_is_file: bool,
+    /// Whether stderr is a terminal.
     pub(crate) stderr_is_tty: bool,
     /// `TERM=dumb`.
     pub(crate) term_dumb: bool,
@@ -61,7 +75,7 @@ pub(crate) enum Shown {
     Plain,
     /// Tables on stdout, bars on stderr.
     Pretty,
-    /// Lines on stdout, which somebody else reads; bars on stderr.
+    /// Lines on stdout, which goes to a file; bars on stderr.
     PlainWithBars,
 }
 
@@ -73,10 +87,11 @@ impl RenderChoice {
             json: output.json,
             plain: output.plain,
             stdout_is_tty: io::stdout().is_terminal(),
+            stdout_is_file: is_file(io::stdout()),
             stderr_is_tty: io::stderr().is_terminal(),
             term_dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
             no_color: output.no_color || set("NO_COLOR"),
-            width: terminal_width().unwrap_or(DEFAULT_WIDTH),
+            width: columns(io::stdout()).or_else(|| columns(io::stderr())).unwrap_or(DEFAULT_WIDTH),
         }
     }
 
@@ -88,7 +103,8 @@ impl RenderChoice {
                 Shown::Plain
             }
             Self { stdout_is_tty: true, .. } => Shown::Pretty,
-            Self { stdout_is_tty: false, .. } => Shown::PlainWithBars,
+            Self { stdout_is_file: true, .. } => Shown::PlainWithBars,
+            Self { stdout_is_file: false, .. } => Shown::Plain,
         }
     }
 
@@ -107,7 +123,7 @@ impl RenderChoice {
 /// The renderers that fit, on this process's stdout and stderr.
 pub(crate) fn choose(choice: RenderChoice) -> Vec<Box<dyn Renderer>> {
     let bars = || {
-        let width = move || terminal_width().unwrap_or(choice.width);
+        let width = move || columns(io::stderr()).unwrap_or(choice.width);
         Bars::new(ProgressDrawTarget::stderr_with_hz(10), choice.colour_on_stderr(), width)
     };
     match choice.shown() {
@@ -121,10 +137,14 @@ pub(crate) fn choose(choice: RenderChoice) -> Vec<Box<dyn Renderer>> {
     }
 }
 
-/// The columns of the terminal on stderr, if it is one.
-fn terminal_width() -> Option<usize> {
-    let size = tcgetwinsize(io::stderr()).ok()?;
+/// The columns of a terminal, if it is one.
+fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(terminal).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+fn is_file(out: impl AsFd) -> bool {
+    fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use svc_core::durable;
 use svc_core::engine::Engine;
 use svc_core::failure::Failure;
 use svc_core::goal::Goal;
+use svc_core::history;
 use svc_core::names::RunId;
 use svc_core::observe::observe;
 use svc_core::plan::{Plan, plan};
@@ -40,9 +41,7 @@ pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>)
     }
     let report = execute(context, plan).await?;
     if !context.global.json {
-        // Nobody may be reading.
-        let colour = context.choice().colour_on_stderr();
-        let _ = write!(std::io::stderr(), "{}", render::messages(&report, &goal, colour));
+        say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
     }
     Ok(report.code)
 }
@@ -70,6 +69,11 @@ pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes to stderr, where nobody may be reading.
+pub(crate) fn say(text: &str) {
+    let _ = write!(std::io::stderr(), "{text}");
 }
 
 /// Asks on the terminal; without one `--yes` is needed.
@@ -130,6 +134,7 @@ fn open_log(context: &Context, run: &RunId) -> Result<RunLog, Failure> {
         let message = format!("the state directory `{}` cannot be used", scope.state_dir.display());
         Failure::new(storage_code(&error), message).because(error.to_string())
     })?;
+    history::prune(&scope.runs_dir(), Timestamp::now());
     RunLog::create(&scope.runs_dir(), run)
         .map_err(|error| Failure::from_error(storage_code(&error.source), &error))
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod decode;
+mod effective;
 pub mod env_file;
 mod health;
 mod hook;
@@ -33,6 +34,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use backup::{Backup, Freeze, Quiesce};
+pub use effective::{Effective, Leaf, Origin, effective};
 pub use health::{Health, Probe};
 pub use hook::{Hook, HookAction, HookPlace, Hooks};
 pub use lookup::UnknownName;

@@ -77,6 +77,8 @@ pub struct Container {
     pub compose: Option<ComposeLabels>,
     /// The engine's own words: `Up 2 hours (healthy)`.
     pub status_text: String,
+    /// How long it has been so, as roughly as the engine's words say.
+    pub lasts: Option<Duration>,
     /// Names of the volumes it mounts.
     pub volumes: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 mod parts;
 mod place;
+mod relatives;
 mod repositories;
 mod sources;
 mod targets;
@@ -9,9 +10,13 @@ mod targets;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub use parts::{Parts, parts};
+pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
 pub(crate) use parts::{belongs, candidates, is_part, is_up};
 pub use place::Place;
+pub(crate) use place::stage_directory;
+pub use relatives::Seen;
+pub(crate) use relatives::is_wanted;
+pub(crate) use repositories::reach;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 

@@ -76,6 +76,16 @@ impl From<&ResticError> for Failure {
         };
         let failure = Self::from_error(code, error);
         let failure = match error {
+            // `cat config` is how svc knocks; nobody asked for a `cat`.
+            ResticError::Failed { verb: "cat", repository, kind, .. } => {
+                Self { message: format!("repository `{repository}` cannot be opened: {kind}"), ..failure }
+            }
+            ResticError::Failed { verb: "version", kind, .. } => {
+                Self { message: format!("restic does not say its version: {kind}"), ..failure }
+            }
+            _ => failure,
+        };
+        let failure = match error {
             ResticError::Failed { text, .. } if !text.is_empty() => failure.because(text.trim_end()),
             ResticError::DamagedSnapshots { unreadable, .. } => failure.because(unreadable.join("\n")),
             _ => failure,

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Service};
-use crate::docker::ContainerState;
+use crate::docker::{ContainerHealth, ContainerState};
 use crate::names::{RepositoryName, ServiceName};
-use crate::observe::{Parts, parts};
+use crate::observe::{Parts, parts_at_a_glance};
 use crate::outside::Outside;
 use crate::records::{Attempt, ServiceRecord};
 use crate::scope::Scope;
 use crate::status::{StateWord, state};
+use crate::timers::{self, NextRun};
 
 /// Every service at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +38,9 @@ pub struct ServiceOverview {
     pub state: State,
     /// Its backups in each repository that it uses; none: it is not backed up.
     pub backups: Vec<RepositoryOverview>,
+    /// When it is backed up next; nothing: no timer is known to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<NextRun>,
 }
 
 /// What a service is doing.
@@ -51,10 +55,25 @@ pub struct State {
     /// Which part makes it less than running, in the part's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Since when its unit is as it is; nothing: containers alone tell, and their list has no times.
+    /// What the health checks of its containers say together: the worst; nothing: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Since when its unit or its last changed container is as it is; of containers as roughly as Docker lists it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
+}
+
+/// What health checks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Health {
+    /// All is well.
+    Healthy,
+    /// A check has not decided yet.
+    Starting,
+    /// A check says no.
+    Unhealthy,
 }
 
 /// A service's backups in one repository.
@@ -73,25 +92,54 @@ pub struct RepositoryOverview {
 
 /// Looks at every service: a fixed number of questions for any number of them.
 pub async fn overview(config: &Config, scope: &Scope, outside: &Outside, now: Timestamp) -> Overview {
+    overview_and_parts(config, scope, outside, now).await.0
+}
+
+/// The same with what it was made of, service by service.
+pub(crate) async fn overview_and_parts(
+    config: &Config,
+    scope: &Scope,
+    outside: &Outside,
+    now: Timestamp,
+) -> (Overview, Vec<Parts>) {
     let names: Vec<ServiceName> = config.services.keys().cloned().collect();
-    let parts = parts(config, outside, &names).await;
+    let timers = timers::of_backups(config);
+    let (parts, units) = parts_at_a_glance(config, outside, &names, &timers).await;
     let one = |(service, parts): (&Service, &Parts)| ServiceOverview {
         name: service.name.clone(),
         description: service.description.clone(),
-        state: State::of(service, parts),
+        state: State::of(service, parts, now),
         backups: backups(config, scope, service, now),
+        next_run: timers::next_run(config, service, &units),
     };
-    Overview { at: now, services: config.services.values().zip(&parts).map(one).collect() }
+    let services = config.services.values().zip(&parts).map(one).collect();
+    (Overview { at: now, services }, parts)
 }
 
 impl State {
-    fn of(service: &Service, parts: &Parts) -> Self {
+    fn of(service: &Service, parts: &Parts, now: Timestamp) -> Self {
         let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
         let word = match &parts.systemd {
             Some(failure) => StateWord::Unknown { why: failure.message.clone() },
             None => state(&parts.units, &parts.containers, docker, parts.may_have_containers(service)),
         };
-        Self { text: word.to_string(), detail: detail(&word, parts), since: since(parts), word }
+        Self {
+            text: word.to_string(),
+            detail: detail(&word, parts),
+            health: parts.containers.iter().filter_map(|container| container.health).map(Health::from).max(),
+            since: since(parts, now),
+            word,
+        }
+    }
+}
+
+impl From<ContainerHealth> for Health {
+    fn from(health: ContainerHealth) -> Self {
+        match health {
+            ContainerHealth::Healthy => Self::Healthy,
+            ContainerHealth::Starting => Self::Starting,
+            ContainerHealth::Unhealthy => Self::Unhealthy,
+        }
     }
 }
 
@@ -115,13 +163,24 @@ fn detail(word: &StateWord, parts: &Parts) -> Option<String> {
     }
 }
 
-fn since(parts: &Parts) -> Option<Timestamp> {
-    let lasting =
-        parts.units.iter().filter_map(|(_, details)| details.as_ref()).filter(|d| !d.remains_after_exit);
-    lasting.filter_map(|details| details.since).max()
+/// The last change of what proves something; else of the unit that had it started.
+fn since(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
+    let containers = parts.containers.iter().filter_map(|container| container.lasts);
+    let containers = containers.filter_map(|lasts| now.checked_sub(lasts).ok());
+    let changes = |remaining: bool| {
+        let details = parts.units.iter().filter_map(|(_, details)| details.as_ref());
+        details.filter(move |details| details.remains_after_exit == remaining).filter_map(|d| d.since)
+    };
+    changes(false).chain(containers).max().or_else(|| changes(true).max())
 }
 
-fn backups(config: &Config, scope: &Scope, service: &Service, now: Timestamp) -> Vec<RepositoryOverview> {
+/// What the records say of a service's backups.
+pub(crate) fn backups(
+    config: &Config,
+    scope: &Scope,
+    service: &Service,
+    now: Timestamp,
+) -> Vec<RepositoryOverview> {
     if !service.backup.enable {
         return Vec::new();
     }

@@ -6,6 +6,7 @@ mod restore;
 mod snapshot;
 mod step;
 mod target;
+mod triggers;
 mod waves;
 
 use jiff::Timestamp;

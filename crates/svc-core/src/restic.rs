@@ -26,7 +26,7 @@ mod verb;
 
 pub use access::RepositoryAccess;
 pub use installed::MINIMUM_VERSION;
-pub use open::open;
+pub use open::{SecretWarning, open};
 pub use program::{ResticProgram, ResticSettings};
 pub use redact::Redactor;
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 use crate::durable;
 use crate::event::Event;
@@ -45,6 +45,7 @@ impl RunLog {
         let make = || {
             durable::make_directory(&directory, 0o750)?;
             let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path)?;
+            hold(&file)?;
             reserve(&file)?;
             durable::sync_directory(&directory)?;
             durable::sync_directory(runs)?;
@@ -78,6 +79,27 @@ impl RunLog {
     }
 }
 
+/// Shows that the run is at work; the kernel lets go when its process ends, however it ends.
+fn hold(file: &File) -> io::Result<()> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        // Somebody looks whether it is held, at this very moment: that is over at once.
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(rustix::fs::flock(file, FlockOperation::LockExclusive)?),
+        result => Ok(result?),
+    }
+}
+
+/// Whether the run of a log is at work.
+///
+/// # Errors
+/// When the log cannot be opened.
+pub fn is_held(path: &Path) -> io::Result<bool> {
+    match rustix::fs::flock(File::open(path)?, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Takes the room without changing the size, so that readers see only lines.
 fn reserve(file: &File) -> io::Result<()> {
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, RESERVED) {
@@ -96,12 +118,26 @@ pub fn read(path: &Path) -> io::Result<Vec<Event>> {
     Ok(parse(&text))
 }
 
+/// The first and the last event of a log; the many between them are not even looked at.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn ends(path: &Path) -> io::Result<(Option<Event>, Option<Event>)> {
+    let text = std::fs::read(path)?;
+    let mut lines = whole(&text).split(|&byte| byte == b'\n');
+    let read = |line: &[u8]| serde_json::from_slice(line).ok();
+    Ok((lines.next().and_then(read), whole(&text).rsplit(|&byte| byte == b'\n').next().and_then(read)))
+}
+
+/// The text up to its last whole line.
+fn whole(text: &[u8]) -> &[u8] {
+    text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
 /// The events of a log's text; a line without its end is not one yet.
 #[must_use]
 pub fn parse(text: &[u8]) -> Vec<Event> {
-    let whole =
-        text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
-    whole.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    whole(text).split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 pub mod fake;
 
 mod bus;
+mod clock;
+mod glance;
 mod job;
 mod link;
 mod listing;
@@ -34,6 +36,13 @@ pub trait Systemd: Send + Sync {
 
     /// What `units` does not tell, in the same order; all questions are sent before the first answer is awaited.
     async fn details(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError>;
+
+    /// Of `details` what a list shows, in the same order: `remains_after_exit`, `frozen`, `since`, a target's
+    /// members, and when a timer is due. The rest is empty. A few single questions take half the time of all properties.
+    async fn glance(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError>;
+
+    /// The units in the manager's memory whose names match a glob. One round trip.
+    async fn matching(&self, glob: &str) -> Result<Vec<Unit>, SystemdError>;
 
     /// Asks for a job and waits for that very job to end.
     ///
@@ -155,10 +164,24 @@ pub struct UnitDetails {
     pub since: Option<Timestamp>,
     /// How often a service was restarted by itself.
     pub restarts: u32,
-    /// What a target holds together: its `Requires=`, `Wants=` and `ConsistsOf=`. Empty for other units.
+    /// What stops with a target, or with a oneshot unit that remains: its `ConsistsOf=`. Empty for other units.
     pub members: Vec<UnitName>,
     /// Its processes are frozen, or about to be.
     pub frozen: bool,
+    /// What only timers have.
+    pub timer: TimerDetails,
+}
+
+/// What only timers have; all empty for other units.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimerDetails {
+    /// When it is due next; nothing: never, as far as is known.
+    pub next: Option<Timestamp>,
+    /// When it was due last.
+    pub last: Option<Timestamp>,
+    /// What it starts.
+    pub unit: Option<UnitName>,
 }
 
 /// What went wrong between svc and systemd.

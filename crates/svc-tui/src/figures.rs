@@ -92,6 +92,12 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// When something comes: `in 3 h`; `now` for what should have come already.
+#[must_use]
+pub fn due(at: Timestamp, now: Timestamp) -> String {
+    if at > now { format!("in {}", span(now, at)) } else { "now".to_owned() }
+}
+
 /// A part of 1 as whole percent; 100 only when nothing is missing.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0…100 before")]
@@ -156,6 +162,13 @@ mod tests {
         let ago = |seconds: i64| age(now - SignedDuration::from_secs(seconds), now);
         assert_eq!([3, 59, 600, 3 * 3600].map(ago), ["just now", "59 s ago", "10 min ago", "3 h ago"]);
         assert_eq!([47 * 3600, 48 * 3600, -7200].map(ago), ["47 h ago", "2 d ago", "in 2 h"]);
+    }
+
+    #[test]
+    fn what_comes_is_said_in_one_unit_and_what_is_late_comes_now() {
+        let now: Timestamp = "2026-11-20T09:00:00Z".parse().unwrap();
+        let read = |seconds: i64| due(now + SignedDuration::from_secs(seconds), now);
+        assert_eq!([5, 7200, 0, -300].map(read), ["in 5 s", "in 2 h", "now", "now"]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The words that svc shows, each with a glyph and a tone: readable without colour, the same on every screen.
 
 use svc_core::code::Code;
-use svc_core::overview::RepositoryOverview;
+use svc_core::doctor::Grade;
+use svc_core::history::Fate;
+use svc_core::overview::{Health, RepositoryOverview};
 use svc_core::report::ServiceReport;
 use svc_core::status::StateWord;
+use svc_core::timers::TimerState;
 
 /// What a word means to its reader; each front end has one colour for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,16 @@ pub const fn state(word: &StateWord) -> Word {
     }
 }
 
+/// What health checks say.
+#[must_use]
+pub const fn health(health: Health) -> Word {
+    match health {
+        Health::Healthy => Word::new('✓', "healthy", Tone::Good),
+        Health::Starting => Word::new('↑', "starting", Tone::Busy),
+        Health::Unhealthy => Word::new('✗', "unhealthy", Tone::Bad),
+    }
+}
+
 /// How a service of a run ended.
 #[must_use]
 pub const fn result(report: &ServiceReport) -> Word {
@@ -97,6 +110,39 @@ pub const fn outcome(code: Code) -> Word {
         Code::Refused => "refused",
     };
     Word::new('✗', text, Tone::Bad)
+}
+
+/// What has become of a run.
+#[must_use]
+pub const fn fate(fate: Fate) -> Word {
+    match fate {
+        Fate::Running => Word::new('↑', "running", Tone::Busy),
+        Fate::Ended { code } => outcome(code),
+        Fate::Crashed => Word::new('✗', "crashed", Tone::Bad),
+    }
+}
+
+/// How bad what the doctor found is.
+#[must_use]
+pub const fn grade(grade: Grade) -> Word {
+    match grade {
+        Grade::Good => Word::new('✓', "good", Tone::Good),
+        Grade::Skipped => Word::new('–', "skipped", Tone::Quiet),
+        Grade::Warning => Word::new('!', "warning", Tone::Warn),
+        Grade::Problem => Word::new('✗', "problem", Tone::Bad),
+    }
+}
+
+/// Whether a timer counts.
+#[must_use]
+pub const fn timer(state: TimerState) -> Word {
+    match state {
+        TimerState::Waiting => Word::new('●', "waiting", Tone::Good),
+        TimerState::NotEnabled => Word::new('!', "not enabled", Tone::Warn),
+        TimerState::Off => Word::new('○', "off", Tone::Warn),
+        TimerState::Broken => Word::new('✗', "broken", Tone::Bad),
+        TimerState::Missing => Word::new('✗', "missing", Tone::Bad),
+    }
 }
 
 /// How a service's backups in a repository stand.

@@ -121,6 +121,8 @@ fn a_signal_gives_the_terminal_back() {
 fn it_leaves_within_half_a_second_when_the_terminal_is_gone() {
     let mut shown = Shown::new();
     shown.wait_for("paperless");
+    // The picture is finished: nothing is written for a while that could fail.
+    std::thread::sleep(Duration::from_millis(200));
     // No SIGHUP comes: this is nobody's controlling terminal.
     shown.terminal = None;
     let took = shown.ended_after();

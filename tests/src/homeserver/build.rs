@@ -22,8 +22,18 @@ use crate::{
 };
 
 /// The programs in the images: each image is this tree with another command.
-const PROGRAMS: &[&str] =
-    &["caddy", "curl", "postgresql", "python3", "python3-psycopg2", "python3-redis", "redis-server"];
+const PROGRAMS: &[&str] = &[
+    "caddy",
+    "curl",
+    "mariadb-client-core",
+    "mariadb-server-core",
+    "postgresql",
+    "python3",
+    "python3-psycopg2",
+    "python3-pymysql",
+    "python3-redis",
+    "redis-server",
+];
 
 /// The database's compiler of queries is a third of the image, and small queries do not use it.
 const UNWANTED: &[&str] = &["/usr/lib/*/libLLVM*", "/usr/lib/postgresql/*/lib/bitcode/*"];
@@ -177,7 +187,7 @@ fn serve_repositories(vault: &Machine) -> Result<()> {
 
 fn data(home: &Machine) -> Result<()> {
     say("homeserver: writing the data");
-    home.check("install -d -o 1000 -g 1000 /data/paperless /data/paperless/consume")?;
+    home.check("install -d -o 1000 -g 1000 /data/paperless /data/paperless/consume /data/media")?;
     home.write("/data/paperless/consume/not yet read.txt", "a letter\n")?;
     music::write(&home.host_path("/data")?.join("music"), &music::pieces(SEED))
 }
@@ -197,6 +207,23 @@ fn services(home: &Machine) -> Result<()> {
          systemctl start docker-compose-archive
          docker exec archive-archive-1 sh -c 'seq 1000 > /files/numbers'
          systemctl stop docker-compose-archive",
+    )?;
+    asleep(home)
+}
+
+/// Services that are there and off: the tests that want one start it, all others boot and save the faster.
+fn asleep(home: &Machine) -> Result<()> {
+    home.check(
+        "set -e
+         systemctl enable --quiet docker-media-db docker-media-app docker-network-media_default \
+             docker-volume-media_library
+         systemctl start docker-compose-nextcloud docker-vaultwarden docker-compose-media-root.target
+         docker exec nextcloud-app-1 python3 /app/nextcloud.py seed 200
+         for container in vaultwarden:/data media-db:/db media-app:/library; do
+             docker exec ${container%:*} sh -c \"seq 100 > ${container#*:}/numbers\"
+         done
+         systemctl stop docker-compose-nextcloud docker-vaultwarden docker-compose-media-root.target 'docker-*media*'
+         install -d /var/lib/calendar /var/lib/feeds",
     )?;
     Ok(())
 }

@@ -14,6 +14,17 @@ done
 exec /usr/bin/restic "$@"
 "#;
 
+/// A `restic` in front of the real one: before and after a backup it runs the lines of `/run/watch`, which know the
+/// service by its tag in `$*`. What they print is something that should not be.
+const WATCHED_RESTIC: &str = r#"#!/bin/sh
+case " $* " in *" backup "*) ;; *) exec /usr/bin/restic "$@" ;; esac
+. /run/watch >> /run/meanwhile
+/usr/bin/restic "$@"
+code=$?
+. /run/watch >> /run/meanwhile
+exit $code
+"#;
+
 impl Homeserver {
     /// Runs `svc` with these words.
     pub fn svc(&self, words: &str) -> Result<Output> {
@@ -56,5 +67,17 @@ impl Homeserver {
         self.home.write("/usr/local/bin/restic", FAULTY_RESTIC)?;
         self.home.write("/run/fault", line)?;
         self.home.check("chmod 755 /usr/local/bin/restic").map(drop)
+    }
+
+    /// From now on each `restic backup` runs this shell line before and after.
+    pub fn watch_backups(&self, line: &str) -> Result<()> {
+        self.home.write("/usr/local/bin/restic", WATCHED_RESTIC)?;
+        self.home.write("/run/watch", line)?;
+        self.home.check("chmod 755 /usr/local/bin/restic; : > /run/meanwhile").map(drop)
+    }
+
+    /// What the lines of [`Self::watch_backups`] have said until now.
+    pub fn seen_meanwhile(&self) -> Result<String> {
+        self.home.read("/run/meanwhile")
     }
 }

@@ -21,6 +21,7 @@ use super::usage;
 use crate::args::LogsArgs;
 use crate::context::{self, Context};
 use crate::render::LogText;
+use crate::run::say;
 
 /// How many lines of the past are shown if nobody says.
 const TAIL: usize = 200;
@@ -34,18 +35,18 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Code, Fail
     let seen = parts(&context.config, &context.outside, std::slice::from_ref(&service.name)).await;
     let sources = Sources::of(service, &seen.into_iter().next().unwrap_or_default());
     if sources.is_data_only() {
-        say(&format!("`{}` has data only: no logs", service.name));
+        say(&format!("`{}` has data only: no logs\n", service.name));
         return Ok(Code::Ok);
     }
     if sources.is_empty() && !request.follow {
-        say(&format!("`{}` has neither units nor containers now: no logs", service.name));
+        say(&format!("`{}` has neither units nor containers now: no logs\n", service.name));
     }
     let choice = context.choice();
     let text = LogText::new(&sources.all(), choice.look(), choice.colour_on_stderr(), args.timestamps);
     let (out, told) = mpsc::channel(WAITING);
     let written = write(told, text, context.global.json);
-    let program = ("journalctl".into(), context::search_path());
-    let journal = Journal { program: program.0, path: program.1, scope: context.scope.kind };
+    let (program, path) = ("journalctl".into(), context::search_path());
+    let journal = Journal { program, path, scope: context.scope.kind };
     let systems = Systems { docker: context.outside.docker.clone(), journal, now: Timestamp::now };
     let read = async {
         let code = logs::read(service, sources, &systems, &request, out).await;
@@ -85,11 +86,6 @@ fn request(args: &LogsArgs, now: &Zoned) -> Result<LogRequest, Failure> {
 /// Who says since when wants all of it.
 fn request_tail(since: Option<Timestamp>) -> Option<usize> {
     since.is_none().then_some(TAIL)
-}
-
-fn say(text: &str) {
-    // Nobody may be reading.
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes in a thread of its own: stdout may stand still as long as it likes, and signals are heeded all the same.

@@ -33,6 +33,12 @@ pub(crate) fn failure_text(failure: &Failure, colour: bool) -> String {
     if colour { painted } else { anstream::adapter::strip_str(&painted).to_string() }
 }
 
+/// The next command to type, as the last line of all.
+pub(crate) fn next_line(command: &str, colour: bool) -> String {
+    let painted = hint(command) + "\n";
+    if colour { painted } else { anstream::adapter::strip_str(&painted).to_string() }
+}
+
 /// What hits twenty services is said once, with their names.
 fn grouped(report: &Report) -> Vec<(Vec<&ServiceName>, &Failure)> {
     let mut groups: Vec<(Vec<&ServiceName>, &Failure)> = Vec::new();
@@ -91,7 +97,7 @@ fn next_command(report: &Report, goal: &Goal) -> String {
 }
 
 /// Whether a hint can be typed as it is.
-fn is_command(hint: &str) -> bool {
+pub(super) fn is_command(hint: &str) -> bool {
     let mut words = hint.split_whitespace();
     match (words.next(), words.next()) {
         (Some("svc" | "sudo" | "systemctl" | "journalctl" | "docker" | "chmod"), Some(_)) => true,

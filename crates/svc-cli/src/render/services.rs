@@ -1,13 +1,14 @@
 //! The services at a glance: the whole list, and what of it needs a person.
 
 use jiff::Timestamp;
-use svc_core::overview::{Overview, RepositoryOverview, ServiceOverview};
+use svc_core::overview::{Overview, RepositoryOverview, ServiceOverview, State};
+use svc_core::status::StateWord;
 use svc_tui::figures;
 use svc_tui::live::Span;
 use svc_tui::text;
 use svc_tui::words::{self, Tone};
 
-use super::paint::{Look, paint};
+use super::paint::{Look, fill, paint};
 use super::table::{Column, Table};
 
 /// One row for each service: state, since when, and the age of its last good backup in each repository.
@@ -39,10 +40,13 @@ fn rows(services: &[&ServiceOverview], now: Timestamp, look: Look) -> String {
     let mut table = Table::new([
         Column::words("service"),
         Column::words("state"),
+        Column::words("health").spare(4),
         Column::figures("since").spare(2),
         Column::words("last good backup"),
+        Column::words("next").spare(3),
         Column::sentences("").spare(1),
     ]);
+    let riddles = riddles(services.iter().map(|service| &service.state));
     for service in services {
         let word = words::state(&service.state.word);
         let glyph = if look.glyphs { format!("{} ", word.glyph) } else { String::new() };
@@ -51,12 +55,51 @@ fn rows(services: &[&ServiceOverview], now: Timestamp, look: Look) -> String {
         table.row([
             Span::new(service.name.as_str(), Tone::Strong),
             Span::new(state, word.tone),
+            service.state.health.map(words::health).map_or(blank(), |word| Span::new(word.text, word.tone)),
             Span::new(since, Tone::Quiet),
             backups(&service.backups, now),
-            Span::new(text::clean(service.state.detail.as_deref().unwrap_or_default()), Tone::Quiet),
+            service
+                .next_run
+                .as_ref()
+                .map_or(blank(), |run| Span::new(figures::due(run.at, now), Tone::Quiet)),
+            Span::new(text::clean(own_detail(&service.state, &riddles)), Tone::Quiet),
         ]);
     }
-    table.text(look.width)
+    table.text(look.width) + &told_once(&riddles, look)
+}
+
+/// Why several services are unknown: said once below the table, not in every row of it.
+pub(super) fn riddles<'a>(states: impl Iterator<Item = &'a State>) -> Vec<&'a str> {
+    let whys = states.filter_map(|state| match &state.word {
+        StateWord::Unknown { why } => Some(why.as_str()),
+        _ => None,
+    });
+    let (mut once, mut several) = (Vec::new(), Vec::new());
+    for why in whys {
+        if !once.contains(&why) {
+            once.push(why);
+        } else if !several.contains(&why) {
+            several.push(why);
+        }
+    }
+    several
+}
+
+pub(super) fn own_detail<'a>(state: &'a State, riddles: &[&str]) -> &'a str {
+    state.detail.as_deref().filter(|detail| !riddles.contains(detail)).unwrap_or_default()
+}
+
+pub(super) fn told_once(riddles: &[&str], look: Look) -> String {
+    let line = |why: &&str| {
+        let words = format!("unknown: {}", text::clean(why));
+        let words: Vec<Span> = words.split(' ').map(|word| Span::new(word, Tone::Quiet)).collect();
+        format!("\n{}\n", fill(&words, look.width))
+    };
+    riddles.iter().map(line).collect()
+}
+
+pub(super) fn blank() -> Span {
+    Span::new("", Tone::Plain)
 }
 
 /// `local 3 h, remote never`: in the tone of the worst of them.

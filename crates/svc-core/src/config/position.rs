@@ -122,13 +122,37 @@ fn path_at(root: &Value<'_>, offset: usize) -> String {
     }
 }
 
+/// Line and column of every value but null, by its path.
+pub(super) fn spots(text: &str, root: &Value<'_>) -> HashMap<String, (usize, usize)> {
+    let (mut offsets, mut waiting) = (HashMap::new(), vec![(String::new(), root)]);
+    while let Some((path, node)) = waiting.pop() {
+        match node {
+            Value::Object(object) => waiting.extend(object.properties.iter().map(|property| {
+                let mut path = path.clone();
+                push_key(&mut path, property.name.as_str());
+                (path, &property.value)
+            })),
+            Value::Array(array) => {
+                let elements = array.elements.iter().enumerate();
+                waiting.extend(elements.map(|(index, element)| (format!("{path}[{index}]"), element)));
+            }
+            Value::NullKeyword(_) => continue,
+            Value::StringLit(_) | Value::NumberLit(_) | Value::BooleanLit(_) => {}
+        }
+        offsets.insert(path, node.range().start);
+    }
+    let places = places(text, offsets.values().copied().collect());
+    let place = |offset| places.get(&offset).copied().unwrap_or((1, 1));
+    offsets.into_iter().map(|(path, offset)| (path, place(offset))).collect()
+}
+
 fn at<T: Ranged>(nodes: &[T], offset: usize) -> Option<(usize, &T)> {
     let index = nodes.partition_point(|node| node.range().start <= offset).checked_sub(1)?;
     let node = nodes.get(index)?;
     (offset < node.range().end).then_some((index, node))
 }
 
-fn push_key(path: &mut String, key: &str) {
+pub(super) fn push_key(path: &mut String, key: &str) {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.len() <= 60 && key.chars().all(plain) {
         if !path.is_empty() {

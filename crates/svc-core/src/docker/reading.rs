@@ -36,6 +36,7 @@ pub(super) fn container(listed: ContainerSummary) -> Option<Container> {
         exit_code: exit_code_in(&status),
         compose: labels::compose(&listed.labels.unwrap_or_default()),
         volumes: volumes.filter_map(|mount| mount.name).filter(|name| !name.is_empty()).collect(),
+        lasts: lasts(&status),
         status_text: status,
     })
 }
@@ -143,6 +144,28 @@ fn exit_code_in(status: &str) -> Option<i64> {
     rest.split_once(')')?.0.parse().ok()
 }
 
+/// The time in `Up 2 hours (healthy)` and `Exited (0) About a minute ago`: what Go's `units.HumanDuration` writes.
+fn lasts(status: &str) -> Option<Duration> {
+    let rest = status.strip_prefix("Up ").or_else(|| status.split_once(") ").map(|(_, rest)| rest))?;
+    let rest = rest.strip_prefix("About ").or(rest.strip_prefix("Less than ")).unwrap_or(rest);
+    let mut words = rest.split_whitespace();
+    let number: u64 = match words.next()? {
+        "a" | "an" => 1,
+        number => number.parse().ok()?,
+    };
+    let seconds = match words.next()?.trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        "day" => 86_400,
+        "week" => 7 * 86_400,
+        "month" => 30 * 86_400,
+        "year" => 365 * 86_400,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
 /// A date; `0001-01-01T00:00:00Z` is how Go writes none.
 fn moment(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().filter(|moment| moment.as_second() > 0)
@@ -169,6 +192,32 @@ mod tests {
         ];
         for (status, health, code) in table {
             assert_eq!((health_in(status), exit_code_in(status)), (health, code), "{status}");
+        }
+    }
+
+    #[test]
+    fn how_long_it_has_been_so_is_read_from_the_status_text() {
+        let table = [
+            ("Up Less than a second", Some(1)),
+            ("Up 1 second", Some(1)),
+            ("Up 45 seconds (health: starting)", Some(45)),
+            ("Up About a minute", Some(60)),
+            ("Up About an hour (healthy)", Some(3600)),
+            ("Up 2 hours (Paused)", Some(7200)),
+            ("Up 3 weeks", Some(3 * 7 * 86_400)),
+            ("Up 2 years", Some(2 * 365 * 86_400)),
+            ("Exited (137) 3 minutes ago", Some(180)),
+            ("Exited (0) About a minute ago", Some(60)),
+            ("Restarting (1) 5 seconds ago", Some(5)),
+            ("Created", None),
+            ("Up", None),
+            ("Up 99999999999999999999 years", None),
+            ("Up 9999999999999999999 years", None),
+            ("Up 2 fortnights", None),
+            ("", None),
+        ];
+        for (status, seconds) in table {
+            assert_eq!(lasts(status), seconds.map(Duration::from_secs), "{status}");
         }
     }
 

@@ -85,7 +85,7 @@ impl ServiceRun<'_> {
     }
 
     async fn start_stubbornly(&self, target: &Target) -> Result<(), Failure> {
-        let mut result = self.bring_back(target).await;
+        let mut result = caught(self.bring_back(target)).await;
         for pause in RESUME_PAUSES {
             if result.is_ok() {
                 break;
@@ -95,7 +95,7 @@ impl ServiceRun<'_> {
                 return Err(Failure::new(Code::Terminated, message));
             }
             tokio::time::sleep(pause).await;
-            result = self.bring_back(target).await;
+            result = caught(self.bring_back(target)).await;
         }
         result
     }

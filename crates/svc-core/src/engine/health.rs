@@ -183,8 +183,12 @@ fn look_at_unit(units: &UnitStates, containers: &Result<Vec<Container>, Failure>
     match (active, containers) {
         // It has done its work and remains only as a mark of that: its containers are looked at instead.
         (ActiveState::Active, Ok(_)) if details.remains_after_exit => Look::Well,
-        (ActiveState::Active, Err(failure)) if details.remains_after_exit => {
+        (ActiveState::Active, Err(failure)) if details.remains_after_exit && details.members.is_empty() => {
             Look::Waiting(failure.message.clone())
+        }
+        // It sleeps until its socket, timer or path wakes it.
+        (ActiveState::Inactive, _) if !details.triggered_by.is_empty() && details.result == "success" => {
+            Look::Well
         }
         (ActiveState::Active | ActiveState::Reloading, _) => {
             Look::Running(format!("{} {:?}", details.restarts, details.since))

@@ -46,7 +46,7 @@ impl Ledger {
     /// Notes a target that runs again.
     pub(super) fn started(&mut self, target: &Target) {
         self.stopped.retain(|stopped| stopped != target);
-        if self.stopped.is_empty()
+        if !self.stopped.iter().any(|stopped| self.owes(stopped))
             && let Some(since) = self.down_since.take()
         {
             let before = self.downtime_ms.unwrap_or(0);

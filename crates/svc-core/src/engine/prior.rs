@@ -14,7 +14,7 @@ use crate::systemd::{ActiveState, ManagerState, Unit};
 pub(super) struct Prior {
     /// What has to be off while the data is copied or exchanged.
     pub(super) running: Vec<Target>,
-    /// Of these, what was going down by itself: it stays off.
+    /// Of these, what was off, or going down by itself: it stays off.
     pub(super) leaving: Vec<Target>,
     /// Of these, what was paused: it is paused again.
     pub(super) paused: Vec<Target>,
@@ -35,11 +35,13 @@ impl Prior {
             let chosen = parts.units.iter().map(|(unit, _)| unit).filter(is);
             chosen.map(|unit| Target::Unit(unit.name.clone())).collect::<Vec<_>>()
         };
+        let off = |unit: &&Unit| !observe::is_up(unit.active);
+        let off = parts.units.iter().map(|(unit, _)| unit).filter(off);
         let mut restless = units(ActiveState::Activating);
         restless.extend(containers(|container| container.state == ContainerState::Restarting));
         Self {
             running: running(parts),
-            leaving: units(ActiveState::Deactivating),
+            leaving: off.map(|unit| Target::Unit(unit.name.clone())).collect(),
             paused: containers(|container| container.state == ContainerState::Paused),
             unwell: containers(is_unwell),
             restless,
@@ -65,10 +67,12 @@ impl ServiceRun<'_> {
         let parts =
             observe::parts(&self.engine.config, &self.engine.outside, std::slice::from_ref(&name)).await;
         let parts = parts.into_iter().next().unwrap_or_default();
-        let unknown = parts.docker.as_ref().or(parts.systemd.as_ref());
+        let has = |is: fn(&Target) -> bool| planned.iter().any(is);
+        let docker = parts.docker.as_ref().filter(|_| has(|target| matches!(target, Target::Container(_))));
+        let systemd = parts.systemd.as_ref().filter(|_| has(|target| matches!(target, Target::Unit(_))));
         let service = self.engine.config.services.get(&name);
-        let matters = !planned.is_empty() || service.is_some_and(|service| parts.unknown(service).is_some());
-        if let Some(failure) = unknown.filter(|_| matters) {
+        let unknown = service.and_then(|service| parts.unknown(service)).or(docker).or(systemd);
+        if let Some(failure) = unknown {
             return Err(failure.clone());
         }
         let prior = Prior::of(&parts);

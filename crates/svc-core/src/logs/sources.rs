@@ -10,6 +10,10 @@ use crate::failure::Failure;
 use crate::names::UnitName;
 use crate::observe::{Parts, candidates};
 use crate::status::{StateWord, state};
+use crate::systemd::UnitDetails;
+
+/// What is before a service's name in the units that others write for containers.
+const PREFIXES: [&str; 5] = ["docker-compose-", "podman-compose-", "docker-", "podman-", "arion-"];
 
 /// A service's units and containers, each with a name of its own.
 #[derive(Debug)]
@@ -54,12 +58,14 @@ impl Sources {
             let source = names.of_unit(&unit);
             (unit, source)
         });
+        let units: Vec<_> = units.collect();
         Self {
-            units: units.collect(),
             containers,
             docker: parts.docker.clone().filter(|_| may_have_containers),
             may_have_containers: parts.docker.is_none() || may_have_containers,
-            is_data_only: word == StateWord::DataOnly && parts.systemd.is_none(),
+            // A unit that is gone may have left something in the journal.
+            is_data_only: word == StateWord::DataOnly && parts.systemd.is_none() && units.is_empty(),
+            units,
             names,
         }
     }
@@ -104,7 +110,8 @@ impl Names {
     fn of_unit(&mut self, unit: &UnitName) -> Arc<Source> {
         let name = unit.as_str();
         let short = name.strip_suffix(".service").unwrap_or(name);
-        self.give(name, short.strip_prefix("docker-compose-").unwrap_or(short))
+        let short = PREFIXES.iter().find_map(|prefix| short.strip_prefix(prefix)).unwrap_or(short);
+        self.give(name, short)
     }
 
     /// The source of this name; its label is the short one unless another has that.
@@ -120,45 +127,26 @@ impl Names {
     }
 }
 
-/// Its units, and what a target of it holds together. One that is gone may have left something in the journal.
+/// Its units; one that is gone may have left something in the journal.
 fn units(service: &Service, parts: &Parts) -> Vec<UnitName> {
     if parts.systemd.is_some() {
         return candidates(service);
     }
-    let mut units: Vec<UnitName> = Vec::new();
-    let members = |unit: &UnitName| {
-        let details = parts.units.iter().filter_map(|(_, details)| details.as_ref());
-        details.filter(|details| details.name == *unit).flat_map(|details| details.members.clone()).collect()
-    };
-    for (unit, _) in &parts.units {
-        let members: Vec<UnitName> = members(&unit.name);
-        let members = members.into_iter().filter(|member| member.as_str().ends_with(".service"));
-        units.push(unit.name.clone());
-        units.extend(members);
-    }
-    units.extend(parts.missing_units.iter().cloned());
-    let mut known = std::collections::HashSet::new();
-    units.retain(|unit| known.insert(unit.clone()));
-    units
+    let units = parts.units.iter().map(|(unit, _)| &unit.name);
+    units.chain(&parts.missing_units).cloned().collect()
 }
 
 /// Containers that a unit runs in the foreground, by the names that NixOS and compose2nix give both: what such a
 /// container writes is written by its unit too, and outlives the container there.
 fn in_journal(parts: &Parts) -> Vec<String> {
-    let lasting = parts
-        .units
-        .iter()
-        .filter(|(_, details)| details.as_ref().is_some_and(|details| !details.remains_after_exit));
-    let names = lasting.flat_map(|(unit, details)| {
-        let members = details.iter().flat_map(|details| details.members.iter());
-        std::iter::once(&unit.name).chain(members)
-    });
+    let lasts = |details: &Option<UnitDetails>| details.as_ref().is_some_and(|d| !d.remains_after_exit);
+    let lasting = parts.units.iter().filter(|(_, details)| lasts(details));
     let container = |unit: &UnitName| {
         let stem = unit.as_str().strip_suffix(".service")?;
         let name = stem.strip_prefix("docker-").or_else(|| stem.strip_prefix("podman-"))?;
         Some(name.to_owned())
     };
-    names.filter_map(container).collect()
+    lasting.filter_map(|(unit, _)| container(&unit.name)).collect()
 }
 
 #[cfg(test)]

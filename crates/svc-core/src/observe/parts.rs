@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
+use super::relatives::{self, Depth, Seen};
 use crate::config::{Config, Quiesce, Service};
 use crate::docker::{ComposeLabels, Container, DockerError};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
 use crate::outside::Outside;
-use crate::systemd::{ActiveState, LoadState, SystemdError, Unit, UnitDetails};
+use crate::systemd::{ActiveState, SystemdError, Unit, UnitDetails};
 
 /// A service's units and containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parts {
-    /// Its units that exist, in the order in which they start.
-    pub units: Vec<(Unit, Option<UnitDetails>)>,
+    /// Its units that exist, in the order in which they start, each with its members after it.
+    pub units: Vec<Seen>,
+    /// Sockets, timers and paths that start its units by themselves.
+    pub triggers: Vec<Seen>,
     /// Its containers, made by `compose run` left out.
     pub containers: Vec<Container>,
     /// Units that `units` of the configuration names but nobody has.
@@ -33,8 +36,8 @@ impl Parts {
 
     /// Whether the service may have containers: unless all of its units are known to be lasting ones of their own.
     pub(crate) fn may_have_containers(&self, service: &Service) -> bool {
-        let compose_unit =
-            self.units.iter().any(|(_, d)| d.as_ref().is_some_and(|details| details.remains_after_exit));
+        let composes = |details: &UnitDetails| details.remains_after_exit && details.members.is_empty();
+        let compose_unit = self.units.iter().any(|(_, details)| details.as_ref().is_some_and(composes));
         let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
         compose_unit
             || volumes
@@ -42,59 +45,94 @@ impl Parts {
             || (self.units.is_empty() && service.restore.stop_compose)
     }
 
+    /// Whether declared units that last by themselves are all there is of a service: then Docker is no part of it.
+    fn are_units_all(&self, service: &Service) -> bool {
+        let lasts = |details: &Option<UnitDetails>| details.as_ref().is_some_and(|d| !d.remains_after_exit);
+        let is_named = |unit: &Unit| {
+            service.units.contains(&unit.name) || service.restore.compose_unit.as_ref() == Some(&unit.name)
+        };
+        !self.units.is_empty() && self.units.iter().all(|(unit, details)| is_named(unit) && lasts(details))
+    }
+
     /// Why its units and containers cannot be known, if that matters to this service.
     #[must_use]
     pub fn unknown(&self, service: &Service) -> Option<&Failure> {
         let stops = service.backup.quiesce != Quiesce::None;
         let has_units = !service.units.is_empty() || stops;
-        let has_containers =
-            !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty() || stops;
+        let has_volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+        let has_containers = has_volumes || (stops && !self.are_units_all(service));
         self.docker.as_ref().filter(|_| has_containers).or(self.systemd.as_ref().filter(|_| has_units))
     }
 }
 
 /// The parts of each of these services, in the same order; a fixed number of round trips for any number of them.
 pub async fn parts(config: &Config, outside: &Outside, names: &[ServiceName]) -> Vec<Parts> {
+    look(config, outside, names, &[], Depth::All).await.0
+}
+
+/// Units that exist, by the name they were asked by.
+pub type KnownUnits = Result<HashMap<UnitName, Seen>, SystemdError>;
+
+/// The same at a glance, and what is seen of more units in the same round trips.
+pub async fn parts_at_a_glance(
+    config: &Config,
+    outside: &Outside,
+    names: &[ServiceName],
+    more: &[UnitName],
+) -> (Vec<Parts>, KnownUnits) {
+    look(config, outside, names, more, Depth::Glance).await
+}
+
+async fn look(
+    config: &Config,
+    outside: &Outside,
+    names: &[ServiceName],
+    more: &[UnitName],
+    depth: Depth,
+) -> (Vec<Parts>, KnownUnits) {
     let services: Vec<&Service> = names.iter().filter_map(|name| config.services.get(name)).collect();
     let candidates: Vec<Vec<UnitName>> = services.iter().map(|service| candidates(service)).collect();
-    let (units, containers) = tokio::join!(units(outside, candidates.concat()), outside.docker.containers());
+    let asked = candidates.iter().flatten().chain(more).cloned().collect();
+    let (units, containers) = tokio::join!(units(outside, asked, depth), outside.docker.containers());
     let one = |(service, candidates): (&&Service, &Vec<UnitName>)| {
         let mut parts = Parts::default();
         add_units(&mut parts, service, candidates, &units);
         add_containers(&mut parts, service, &containers);
         parts
     };
-    services.iter().zip(&candidates).map(one).collect()
+    let parts = services.iter().zip(&candidates).map(one).collect();
+    (parts, units)
 }
 
-type KnownUnits = Result<HashMap<UnitName, (Unit, Option<UnitDetails>)>, SystemdError>;
+/// What others call the unit of a service: before and after its name. Compose behind a oneshot; then those whose main
+/// process is the container (NixOS oci-containers, arion), which would start it again if Docker stopped it.
+const BY_RULE: [(&str, &str); 6] = [
+    ("docker-compose-", ".service"),
+    ("docker-compose-", "-root.target"),
+    ("podman-compose-", "-root.target"),
+    ("docker-", ".service"),
+    ("podman-", ".service"),
+    ("arion-", ".service"),
+];
 
 /// Units that may be the service's, the most telling first.
 pub(crate) fn candidates(service: &Service) -> Vec<UnitName> {
     if !service.units.is_empty() {
         return service.units.clone();
     }
-    let by_rule = format!("docker-compose-{}.service", service.name).parse().ok();
+    let by_rule =
+        BY_RULE.iter().filter_map(|(before, after)| format!("{before}{}{after}", service.name).parse().ok());
     let by_rule = by_rule.filter(|unit| service.restore.compose_unit.as_ref() != Some(unit));
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
 
-async fn units(outside: &Outside, names: Vec<UnitName>) -> KnownUnits {
+async fn units(outside: &Outside, names: Vec<UnitName>, depth: Depth) -> KnownUnits {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let units = outside.systemd.units(&names).await?;
-    let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
-    let details = outside.systemd.details(&existing).await?;
-    let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
-    let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
-    Ok(known
-        .map(|(asked, unit)| {
-            // Two services may share a unit, so the details are not taken out.
-            let details = details.get(&unit.name).cloned();
-            (asked, (unit, details))
-        })
-        .collect())
+    let mut known = relatives::look(outside, names, depth).await?;
+    relatives::add(outside, &mut known, depth).await?;
+    Ok(known)
 }
 
 fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], known: &KnownUnits) {
@@ -105,13 +143,19 @@ fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], know
             return;
         }
     };
-    let found = candidates.iter().filter_map(|name| known.get(name).cloned());
+    let mut found: Vec<&Seen> = candidates.iter().filter_map(|name| known.get(name)).collect();
     if service.units.is_empty() {
-        parts.units = found.take(1).collect();
+        found.truncate(1);
     } else {
-        parts.units = found.collect();
         parts.missing_units = candidates.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
     }
+    for seen in found.into_iter().flat_map(|unit| relatives::with_members(unit, known)) {
+        // A member may be named beside what leads it.
+        if !parts.units.iter().any(|(unit, _)| unit.name == seen.0.name) {
+            parts.units.push(seen);
+        }
+    }
+    parts.triggers = relatives::triggers(&parts.units, known);
 }
 
 fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
@@ -138,7 +182,7 @@ pub(crate) fn is_part(service: &Service, name: &str, compose: Option<&ComposeLab
 
 impl Parts {
     /// Units that run, in the order in which they start.
-    pub fn active_units(&self) -> impl Iterator<Item = &(Unit, Option<UnitDetails>)> {
+    pub fn active_units(&self) -> impl Iterator<Item = &Seen> {
         self.units.iter().filter(|(unit, _)| is_up(unit.active))
     }
 }

@@ -40,7 +40,7 @@ impl Place {
 ///
 /// svc's own if that is in the same place; else the top of the file system, where no program looks for its data; for a
 /// volume never Docker's volumes root, in which dockerd would take it for a volume.
-pub(super) fn stage_directory(live: &Path, source: &Source, own: &Path) -> Result<(PathBuf, Place), Failure> {
+pub(crate) fn stage_directory(live: &Path, source: &Source, own: &Path) -> Result<(PathBuf, Place), Failure> {
     let parent = live.ancestors().skip(1).find(|directory| directory.is_dir()).ok_or_else(|| {
         Failure::new(Code::Failed, format!("`{}` has no directory above it", live.display()))
     })?;

@@ -27,6 +27,16 @@ pub(super) async fn observe(config: &Config, outside: &Outside, names: &[Reposit
 
 /// One `cat config`, then one `snapshots`: a wrong password is tried once only.
 async fn probe(config: &Config, outside: &Outside, name: &RepositoryName) -> Result<Vec<Snapshot>, Failure> {
+    reach(config, outside, name).await?;
+    outside.restic.snapshots(name).await.map_err(|error: ResticError| Failure::from(&error))
+}
+
+/// Whether a repository is there, opens, and is the one that is meant; gives its id.
+pub(crate) async fn reach(
+    config: &Config,
+    outside: &Outside,
+    name: &RepositoryName,
+) -> Result<String, Failure> {
     let failed = |error: ResticError| Failure::from(&error);
     let found = outside.restic.repository_id(name).await.map_err(failed)?;
     let pinned = config.repositories.get(name).and_then(|repository| repository.id.as_ref());
@@ -37,5 +47,5 @@ async fn probe(config: &Config, outside: &Outside, name: &RepositoryName) -> Res
             .because(cause)
             .hint("mount the right disk, or change `id`"));
     }
-    outside.restic.snapshots(name).await.map_err(failed)
+    Ok(found)
 }

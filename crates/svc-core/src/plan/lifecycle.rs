@@ -1,5 +1,6 @@
 //! The plans that start, stop and restart; and the waves in which a service goes down and comes up.
 
+use super::triggers;
 use super::waves::{awaits_end, needs, start_order};
 use super::{ServicePlan, Step, Target, When};
 use crate::code::Code;
@@ -7,7 +8,7 @@ use crate::config::{Config, Service};
 use crate::docker::{Container, ContainerState};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
-use crate::observe::{Observed, Parts, is_up};
+use crate::observe::{Observed, Parts, Seen, is_up};
 use crate::systemd::{ActiveState, LoadState, Unit, UnitDetails};
 
 type Waves = Vec<Vec<Target>>;
@@ -19,7 +20,7 @@ pub(super) fn start(config: &Config, observed: &Observed, name: &ServiceName) ->
         Err(plan) => return *plan,
     };
     let mut plan = plan;
-    let off = |(unit, _): &&(Unit, Option<UnitDetails>)| !is_up(unit.active);
+    let off = |(unit, _): &&Seen| !is_up(unit.active);
     if let Some((masked, _)) = parts.units.iter().filter(off).find(|(unit, _)| is_masked(unit)) {
         let failure = Failure::new(Code::UnitOrContainer, format!("`{}` is masked", masked.name));
         return plan.refuse(failure.hint(format!("systemctl unmask {}", masked.name)));
@@ -34,16 +35,22 @@ pub(super) fn start(config: &Config, observed: &Observed, name: &ServiceName) ->
     plan
 }
 
-/// What is off and can be started: units, each after the one before; when all are up, containers.
+/// What is off and can be started: units, each after the one before, their sockets first and their timers last; when
+/// all units are up, containers. A unit whose timer is put back is left to that.
 pub(super) fn off_waves(parts: &Parts) -> Waves {
-    let off: Vec<&Unit> =
-        parts.units.iter().map(|(unit, _)| unit).filter(|unit| !is_up(unit.active)).collect();
+    let off: Vec<&Seen> = parts.units.iter().filter(|seen| !is_up(seen.0.active)).collect();
+    let mut waves: Waves = Vec::new();
+    let (sockets, later) = triggers::resting(parts, &off);
+    waves.extend(Some(sockets).filter(|wave| !wave.is_empty()));
+    let startable = off.iter().filter(|seen| !is_masked(&seen.0));
+    let startable = startable.filter(|seen| !triggers::is_started_by(seen, &later));
+    waves.extend(startable.map(|(unit, _)| vec![Target::Unit(unit.name.clone())]));
     if off.is_empty() {
-        let waves = start_order(&stopped_containers(parts)).into_iter();
-        return waves.map(|wave| wave.into_iter().map(Target::container).collect()).collect();
+        let containers = start_order(&stopped_containers(parts)).into_iter();
+        waves.extend(containers.map(|wave| wave.into_iter().map(Target::container).collect()));
     }
-    let startable = off.into_iter().filter(|unit| !is_masked(unit));
-    startable.map(|unit| vec![Target::Unit(unit.name.clone())]).collect()
+    waves.extend(Some(later).filter(|wave| !wave.is_empty()));
+    waves
 }
 
 /// Starts these waves.
@@ -76,8 +83,13 @@ pub(super) fn stop(observed: &Observed, name: &ServiceName) -> ServicePlan {
         };
     }
     let mut plan = plan;
-    for (unit, _) in parts.units.iter().rev().filter(|(unit, _)| has_something_to_stop(unit.active)) {
-        plan.push(Step::Stop { targets: vec![Target::Unit(unit.name.clone())] }, "it is up");
+    let armed = triggers::armed(parts);
+    if !armed.is_empty() {
+        plan.push(Step::Stop { targets: armed }, triggers::REASON);
+    }
+    for seen in parts.units.iter().rev().filter(|seen| has_something_to_stop(parts, seen)) {
+        let reason = if is_up(seen.0.active) { "it is up" } else { "it may be started until then" };
+        plan.push(Step::Stop { targets: vec![Target::Unit(seen.0.name.clone())] }, reason);
     }
     if !parts.active_units().any(|_| true) {
         for wave in start_order(&running_containers(parts)).into_iter().rev() {
@@ -105,11 +117,16 @@ pub(super) fn restart(
     }
     let mut plan = plan;
     let mut restarted: Vec<Target> = Vec::new();
-    let by_job = |(_, details): &&(Unit, Option<UnitDetails>)| recreate || !remains(details.as_ref());
-    for (unit, _) in parts.active_units().filter(by_job) {
+    for (unit, _) in parts.active_units().filter(|seen| restarts_by_job(parts, seen, recreate)) {
         let targets = vec![Target::Unit(unit.name.clone())];
         restarted.extend(targets.clone());
         plan.push(Step::Restart { targets }, if recreate { "it is made anew" } else { "it is up" });
+    }
+    // A target's job ends before those of its members.
+    for (unit, _) in parts.active_units().filter(|(unit, _)| is_led(parts, unit)) {
+        let targets = vec![Target::Unit(unit.name.clone())];
+        restarted.extend(targets.clone());
+        plan.push(Step::Start { targets }, "it is restarted with its target");
     }
     if restarted.is_empty() {
         let down = down_waves(parts);
@@ -130,6 +147,11 @@ pub(super) fn restart(
     let timeout = service.health.timeout.duration();
     plan.push(Step::AwaitHealth { targets: restarted, timeout }, "restarted means that it works");
     plan
+}
+
+/// A unit whose containers are restarted stays as it is; a member is restarted with its target.
+fn restarts_by_job(parts: &Parts, (unit, details): &Seen, recreate: bool) -> bool {
+    !is_led(parts, unit) && (recreate || !remains(details.as_ref()))
 }
 
 type Known<'a> = (&'a Service, &'a Parts, ServicePlan);
@@ -166,12 +188,17 @@ pub(super) fn missing_unit(name: &UnitName) -> Failure {
 /// What has to stop for the data to hold still, in waves; only what runs.
 ///
 /// Containers go down through Docker where their unit is `oneshot RemainAfterExit` or none owns them. Every other unit
-/// is stopped as a unit: one whose main process is the container would start it again at once.
+/// is stopped as a unit: one whose main process is the container would start it again at once. What would start a
+/// unit by itself goes first, and a unit that it may start goes with it. A target that has members is left alone.
 pub(super) fn down_waves(parts: &Parts) -> Waves {
     let mut waves: Waves = Vec::new();
-    let owners = |(_, details): &&(Unit, Option<UnitDetails>)| !remains(details.as_ref());
-    let owning: Vec<_> =
-        parts.units.iter().filter(|(unit, _)| has_something_to_stop(unit.active)).filter(owners).collect();
+    waves.extend(Some(triggers::armed(parts)).filter(|wave| !wave.is_empty()));
+    let owning: Vec<&Seen> = parts
+        .units
+        .iter()
+        .filter(|seen| has_something_to_stop(parts, seen))
+        .filter(|(_, details)| !remains(details.as_ref()) && !leads(details.as_ref()))
+        .collect();
     for (unit, _) in owning.iter().rev() {
         waves.push(vec![Target::Unit(unit.name.clone())]);
     }
@@ -190,18 +217,18 @@ pub(crate) fn running(parts: &Parts) -> Vec<Target> {
     down_waves(parts).concat()
 }
 
-/// The same targets in the order in which they come up again; what is going down by itself stays off.
+/// The same targets in the order in which they come up again; what is going down by itself stays off. Sockets come
+/// before their service, beside which they could not be opened; timers and paths come last.
 pub(super) fn up_waves(parts: &Parts) -> Waves {
     let is_leaving = |target: &Target| {
         let leaves = |unit: &Unit| unit.active == ActiveState::Deactivating;
         parts.units.iter().any(|(unit, _)| leaves(unit) && Target::Unit(unit.name.clone()) == *target)
     };
-    down_waves(parts)
+    let waves = down_waves(parts)
         .into_iter()
         .rev()
-        .map(|wave| wave.into_iter().filter(|target| !is_leaving(target)).collect::<Vec<_>>())
-        .filter(|wave| !wave.is_empty())
-        .collect()
+        .map(|wave| wave.into_iter().filter(|target| !is_leaving(target)).collect::<Vec<_>>());
+    triggers::sockets_first(waves).into_iter().filter(|wave| !wave.is_empty()).collect()
 }
 
 /// Starts a wave again, and waits for those of it that others need healthy.
@@ -216,7 +243,12 @@ pub(super) fn add_resume(plan: &mut ServicePlan, parts: &Parts, targets: Vec<Tar
         })
         .cloned()
         .collect();
-    plan.add(Step::Resume { targets }, When::Always, "it ran before");
+    let wakes = |target: &Target| {
+        let of_target = |(unit, _): &&Seen| Target::Unit(unit.name.clone()) == *target;
+        parts.units.iter().find(of_target).is_some_and(|(unit, _)| !is_up(unit.active))
+    };
+    let reason = if targets.iter().all(wakes) { "if it is started until then" } else { "it ran before" };
+    plan.add(Step::Resume { targets }, When::Always, reason);
     if !awaited.is_empty() {
         let timeout = service.health.timeout.duration();
         let step = Step::AwaitHealth { targets: awaited, timeout };
@@ -232,8 +264,20 @@ fn remains(details: Option<&UnitDetails>) -> bool {
     details.is_some_and(|details| details.remains_after_exit)
 }
 
-const fn has_something_to_stop(state: ActiveState) -> bool {
-    is_up(state) || matches!(state, ActiveState::Deactivating)
+/// A target that holds others together: they are what runs.
+fn leads(details: Option<&UnitDetails>) -> bool {
+    details.is_some_and(|details| !details.remains_after_exit && !details.members.is_empty())
+}
+
+/// A member of a target that is up.
+fn is_led(parts: &Parts, unit: &Unit) -> bool {
+    let targets = parts.active_units().filter_map(|(_, details)| details.as_ref().filter(|d| leads(Some(d))));
+    targets.into_iter().any(|target| target.members.contains(&unit.name))
+}
+
+fn has_something_to_stop(parts: &Parts, seen: &Seen) -> bool {
+    let state = seen.0.active;
+    is_up(state) || state == ActiveState::Deactivating || triggers::may_start(parts, seen)
 }
 
 fn running_containers(parts: &Parts) -> Vec<&Container> {

@@ -89,6 +89,7 @@ mod tests {
                 oneoff: false,
             }),
             status_text: String::new(),
+            lasts: None,
             volumes: Vec::new(),
         }
     }

@@ -78,9 +78,15 @@ mod tests {
     fn it_is_looked_for_in_the_given_path_only() {
         assert_eq!(find(Path::new("sh"), OsStr::new("/nowhere:.:/bin")), Ok("/bin/sh".into()));
         assert_eq!(find(Path::new("/bin/sh"), OsStr::new("")), Ok("/bin/sh".into()));
-        for (program, path) in
-            [("sh", ""), ("sh", "/nowhere"), ("bin/sh", "/"), ("/etc/passwd", "/"), ("etc", "/")]
-        {
+        // Tests run in the crate's directory, where `tests/data` has one.
+        for (program, path) in [
+            ("restic", "tests/data"),
+            ("sh", ""),
+            ("sh", "/nowhere"),
+            ("bin/sh", "/"),
+            ("/etc/passwd", "/"),
+            ("etc", "/"),
+        ] {
             let missing = ResticError::Missing { program: program.to_owned() };
             assert_eq!(find(Path::new(program), OsStr::new(path)), Err(missing), "{program}");
         }

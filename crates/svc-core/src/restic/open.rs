@@ -3,11 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use super::{RepositoryAccess, ResticError, ResticProgram, ResticSettings, Secret};
+use crate::config::secret_file::GroupReadable;
 use crate::config::{Config, Password, Repository, env_file, secret_file};
 use crate::names::RepositoryName;
 
 /// Variables that name a file with a secret in it.
 const SECRET_FILES: [&str; 2] = ["RESTIC_PASSWORD_FILE", "RESTIC_REPOSITORY_FILE"];
+
+/// What is worth a warning about a file with secrets in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretWarning {
+    /// What is odd.
+    pub text: String,
+    /// What a person can do.
+    pub fix: String,
+}
 
 /// restic with all repositories of the configuration, and what is worth a warning.
 ///
@@ -18,7 +28,7 @@ pub fn open(
     config: &Config,
     settings: ResticSettings,
     credentials: Option<&Path>,
-) -> (ResticProgram, Vec<String>) {
+) -> (ResticProgram, Vec<SecretWarning>) {
     let mut warnings = Vec::new();
     let repositories = config.repositories.iter().map(|(name, repository)| {
         let access = access(name, repository, credentials, &mut warnings);
@@ -32,14 +42,16 @@ fn access(
     name: &RepositoryName,
     repository: &Repository,
     credentials: Option<&Path>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<SecretWarning>,
 ) -> Result<RepositoryAccess, ResticError> {
     let mut variables = Vec::new();
     if let Some(file) = &repository.environment_file {
         look(name, file, credentials, warnings)?;
         let read = env_file::read(file).map_err(|error| settings_error(name, &error))?;
-        warnings
-            .extend(read.odd_lines.iter().map(|odd| format!("environment file `{}`: {odd}", file.display())));
+        warnings.extend(read.odd_lines.iter().map(|odd| SecretWarning {
+            text: format!("environment file `{}`: {odd}", file.display()),
+            fix: format!("mend line {} of {}", odd.line, file.display()),
+        }));
         variables.extend(read.variables);
     }
     let named =
@@ -60,10 +72,10 @@ fn look(
     name: &RepositoryName,
     file: &Path,
     credentials: Option<&Path>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<SecretWarning>,
 ) -> Result<(), ResticError> {
     match secret_file::check(file, credentials) {
-        Ok(told) => warnings.extend(told.map(|group| group.to_string())),
+        Ok(told) => warnings.extend(told.map(|group| SecretWarning::from(&group))),
         Err(error) => {
             return Err(match error.fault {
                 secret_file::SecretFileFault::TooOpen { .. } => {
@@ -74,6 +86,12 @@ fn look(
         }
     }
     Ok(())
+}
+
+impl From<&GroupReadable> for SecretWarning {
+    fn from(group: &GroupReadable) -> Self {
+        Self { text: group.to_string(), fix: format!("chmod 600 {}", group.file.display()) }
+    }
 }
 
 fn settings_error(name: &RepositoryName, error: &dyn std::error::Error) -> ResticError {
@@ -90,7 +108,7 @@ mod tests {
     use crate::config::{Defaults, parse};
     use crate::scope::{Environment, Scope};
 
-    fn warnings_and_error(mode: u32) -> (Vec<String>, Option<ResticError>) {
+    fn warnings_and_error(mode: u32) -> (Vec<SecretWarning>, Option<ResticError>) {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("local.env");
         std::fs::write(&file, "RESTIC_REPOSITORY=/r\nRESTIC_PASSWORD='a b'\n").unwrap();

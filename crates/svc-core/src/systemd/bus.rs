@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{OptionFuture, join, try_join_all};
+use futures_util::future::{FutureExt as _, OptionFuture, join, join_all, try_join_all};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use zbus::OwnedVariant;
 
+use super::clock::Clocks;
 use super::link::Link;
 use super::listing::{self, Row};
 use super::properties::Properties;
 use super::refusal::{self, Kind};
-use super::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails, job};
+use super::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails, glance, job};
 use crate::names::UnitName;
 
 /// How long opening the connection may take.
@@ -64,8 +65,17 @@ impl Bus {
         action: &str,
         question: impl Future<Output = zbus::Result<T>>,
     ) -> Result<T, SystemdError> {
-        let answer = timeout(self.query, question).await;
-        let answer = answer.map_err(|_| deadline(action.to_owned(), self.query))?;
+        self.ask_within(self.query, action, question).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        limit: Duration,
+        action: &str,
+        question: impl Future<Output = zbus::Result<T>>,
+    ) -> Result<T, SystemdError> {
+        let answer = timeout(limit, question).await;
+        let answer = answer.map_err(|_| deadline(action.to_owned(), limit))?;
         answer.map_err(|error| refusal::about(&self.address, action, &error))
     }
 
@@ -98,15 +108,18 @@ fn deadline(action: String, limit: Duration) -> SystemdError {
 }
 
 /// What the properties of one unit say. A unit that vanished meanwhile has none.
-async fn details_of(link: &Link, unit: &Unit) -> zbus::Result<UnitDetails> {
+async fn details_of(link: &Link, listed: &Unit) -> zbus::Result<UnitDetails> {
     let mut properties = Properties::default();
-    if !unit.object_path.is_empty() {
-        let is_service = unit.name.as_str().ends_with(".service");
-        let service =
-            is_service.then(|| link.properties(&unit.object_path, "org.freedesktop.systemd1.Service"));
-        let unit = link.properties(&unit.object_path, "org.freedesktop.systemd1.Unit");
-        let (unit, service) = join(unit, OptionFuture::from(service)).await;
-        for answer in [Some(unit), service].into_iter().flatten() {
+    if !listed.object_path.is_empty() {
+        let own = match listed.name.as_str().rsplit_once('.') {
+            Some((_, "service")) => Some("org.freedesktop.systemd1.Service"),
+            Some((_, "timer")) => Some("org.freedesktop.systemd1.Timer"),
+            _ => None,
+        };
+        let own = own.map(|interface| link.properties(&listed.object_path, interface));
+        let unit = link.properties(&listed.object_path, "org.freedesktop.systemd1.Unit");
+        let (unit, own) = join(unit, OptionFuture::from(own)).await;
+        for answer in [Some(unit), own].into_iter().flatten() {
             match answer {
                 Ok(answer) => properties.add(&answer),
                 Err(error) if refusal::kind(&error) == Kind::Unreachable => return Err(error),
@@ -114,7 +127,22 @@ async fn details_of(link: &Link, unit: &Unit) -> zbus::Result<UnitDetails> {
             }
         }
     }
-    Ok(properties.details(&unit.name))
+    Ok(properties.details(listed, Clocks::now()))
+}
+
+/// The same from single questions.
+async fn glance_of(link: &Link, unit: &Unit) -> zbus::Result<UnitDetails> {
+    let mut properties = Properties::default();
+    let questions = if unit.object_path.is_empty() { Vec::new() } else { glance::questions(unit) };
+    let ask = |(interface, name)| link.property(&unit.object_path, interface, name).map(move |it| (name, it));
+    for (name, answer) in join_all(questions.into_iter().map(ask)).await {
+        match answer {
+            Ok(answer) => properties.add_one(name, &answer),
+            Err(error) if refusal::kind(&error) == Kind::Unreachable => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(properties.details(unit, Clocks::now()))
 }
 
 #[async_trait]
@@ -155,6 +183,27 @@ impl Systemd for Bus {
             all.extend(self.ask("tell the units' properties", questions).await?);
         }
         Ok(all)
+    }
+
+    async fn glance(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
+        if units.is_empty() {
+            return Ok(Vec::new());
+        }
+        let link = self.link().await?;
+        // All are under way at once, as far as the bus allows; so many take their time.
+        let limit = self.query.saturating_mul(u32::try_from(units.len().div_ceil(BATCH)).unwrap_or(u32::MAX));
+        let questions = try_join_all(units.iter().map(|unit| glance_of(&link, unit)));
+        self.ask_within(limit, "tell the units' properties", questions).await
+    }
+
+    async fn matching(&self, glob: &str) -> Result<Vec<Unit>, SystemdError> {
+        let link = self.link().await?;
+        let rows = self.ask("list units", async {
+            let (any_state, globs): ([&str; 0], [&str; 1]) = ([], [glob]);
+            let body = (any_state.as_slice(), globs.as_slice());
+            link.manager("ListUnitsByPatterns", &body).await?.body().deserialize::<Vec<Row>>()
+        });
+        Ok(rows.await?.into_iter().filter_map(listing::unit).collect())
     }
 
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, limit: Duration) -> Result<(), SystemdError> {

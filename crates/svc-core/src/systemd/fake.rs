@@ -29,6 +29,10 @@ pub enum SystemdCall {
     Units(Vec<UnitName>),
     /// `details`, with the names asked for.
     Details(Vec<UnitName>),
+    /// `glance`, with the names asked for.
+    Glance(Vec<UnitName>),
+    /// `matching`, with the glob.
+    Matching(String),
     /// `run_job`.
     Job(JobVerb, UnitName),
     /// `freeze`.
@@ -282,6 +286,26 @@ impl Systemd for FakeSystemd {
             inner.find(name).map_or_else(|| FakeUnit::blank(name), FakeUnit::clone).details()
         };
         Ok(names.iter().map(details).collect())
+    }
+
+    async fn glance(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
+        if units.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<_> = units.iter().map(|unit| unit.name.clone()).collect();
+        self.enter(SystemdCall::Glance(names.clone())).await?;
+        let inner = self.lock();
+        let seen = |name: &UnitName| inner.find(name).map_or_else(|| FakeUnit::blank(name), FakeUnit::clone);
+        Ok(names.iter().map(|name| seen(name).glance()).collect())
+    }
+
+    async fn matching(&self, glob: &str) -> Result<Vec<Unit>, SystemdError> {
+        self.enter(SystemdCall::Matching(glob.to_owned())).await?;
+        // The globs that svc uses have one `*`.
+        let (head, tail) = glob.split_once('*').unwrap_or((glob, ""));
+        let matches =
+            |unit: &&FakeUnit| unit.name.as_str().strip_prefix(head).is_some_and(|rest| rest.ends_with(tail));
+        Ok(self.lock().units.values().filter(matches).map(FakeUnit::unit).collect())
     }
 
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError> {

@@ -63,6 +63,16 @@ impl Link {
         self.call(path, PROPERTIES, "GetAll", &interface).await
     }
 
+    /// Asks for one property of an object.
+    pub(super) async fn property(
+        &self,
+        path: &str,
+        interface: &'static str,
+        name: &'static str,
+    ) -> zbus::Result<Message> {
+        self.call(path, PROPERTIES, "Get", &(interface, name)).await
+    }
+
     async fn call<B>(
         &self,
         path: &str,

@@ -32,7 +32,7 @@ pub(super) fn arrange(names: &[UnitName], asked: &[&UnitName], rows: Vec<Row>) -
     names.iter().map(|name| found.get(name.as_str()).cloned().unwrap_or_else(|| not_found(name))).collect()
 }
 
-fn unit(row: Row) -> Option<Unit> {
+pub(super) fn unit(row: Row) -> Option<Unit> {
     let (name, description, load, active, sub, _, path, ..) = row;
     Some(Unit {
         name: name.parse().ok()?,

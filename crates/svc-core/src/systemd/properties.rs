@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use zbus::OwnedVariant;
 use zbus::message::Message;
 
+use super::clock::Clocks;
 use super::listing::active_state;
-use super::{ActiveState, UnitDetails};
+use super::{ActiveState, TimerDetails, Unit, UnitDetails, glance};
 use crate::names::UnitName;
 
 /// The properties of one object on one or several interfaces.
@@ -23,25 +24,46 @@ impl Properties {
         self.values.extend(answer.body().deserialize::<HashMap<String, OwnedVariant>>().unwrap_or_default());
     }
 
+    /// Adds what a `Get` answered.
+    pub(super) fn add_one(&mut self, name: &'static str, answer: &Message) {
+        if let Ok(value) = answer.body().deserialize::<OwnedVariant>() {
+            self.values.insert(name.to_owned(), value);
+        }
+    }
+
     /// What svc wants to know of the unit.
-    pub(super) fn details(self, name: &UnitName) -> UnitDetails {
-        let is_target = name.as_str().ends_with(".target");
-        let members = if is_target { ["Requires", "Wants", "ConsistsOf"].as_slice() } else { &[] };
+    pub(super) fn details(self, unit: &Unit, clocks: Clocks) -> UnitDetails {
+        let name = &unit.name;
+        let remains_after_exit = self.text("Type") == "oneshot" && self.flag("RemainAfterExit");
+        // What it merely wants may be everybody's: `docker.service`.
+        let leads = remains_after_exit || name.as_str().ends_with(".target");
         let freezer = self.text("FreezerState");
         UnitDetails {
             name: name.clone(),
-            remains_after_exit: self.text("Type") == "oneshot" && self.flag("RemainAfterExit"),
+            remains_after_exit,
             file_state: self.text("UnitFileState").to_owned(),
             timeout_start: self.span("TimeoutStartUSec"),
             timeout_stop: self.span("TimeoutStopUSec"),
             triggered_by: self.units("TriggeredBy"),
             result: self.text("Result").to_owned(),
-            since: self.since(),
+            since: self.since(unit.active),
             restarts: self.number::<u32>("NRestarts").unwrap_or(0),
-            members: members.iter().flat_map(|&property| self.units(property)).collect(),
+            members: if leads { self.units("ConsistsOf") } else { Vec::new() },
             // `freezing`, `frozen`, `frozen-by-parent`; while it thaws it runs again.
             frozen: freezer.starts_with("freez") || freezer.starts_with("frozen"),
+            timer: TimerDetails {
+                next: self.next(clocks),
+                last: self.moment("LastTriggerUSec"),
+                unit: Some(self.text("Unit")).and_then(|name| name.parse().ok()),
+            },
         }
+    }
+
+    /// When a timer is due: by the clock, by the time since boot, or by whichever of both comes first.
+    fn next(&self, clocks: Clocks) -> Option<Timestamp> {
+        let since_boot = self.span("NextElapseUSecMonotonic").filter(|span| !span.is_zero());
+        let since_boot = since_boot.and_then(|span| clocks.at(span));
+        self.moment("NextElapseUSecRealtime").into_iter().chain(since_boot).min()
     }
 
     fn text(&self, property: &str) -> &str {
@@ -68,15 +90,18 @@ impl Properties {
         self.number::<u64>(property).filter(|&micros| micros != u64::MAX).map(Duration::from_micros)
     }
 
-    /// When the unit entered the state it is in. There is one clock per change; 0 means never.
-    fn since(&self) -> Option<Timestamp> {
-        let clock = match active_state(self.text("ActiveState")) {
-            ActiveState::Active | ActiveState::Reloading => "ActiveEnterTimestamp",
-            ActiveState::Inactive | ActiveState::Failed => "InactiveEnterTimestamp",
-            ActiveState::Activating => "InactiveExitTimestamp",
-            ActiveState::Deactivating => "ActiveExitTimestamp",
+    /// When the unit entered the state it is in.
+    fn since(&self, listed: ActiveState) -> Option<Timestamp> {
+        let active = match self.text("ActiveState") {
+            "" => listed,
+            word => active_state(word),
         };
-        let micros = self.number::<u64>(clock).filter(|&micros| micros != 0)?;
+        self.moment(glance::since(active))
+    }
+
+    /// A time of day; 0 and the largest number mean never.
+    fn moment(&self, property: &str) -> Option<Timestamp> {
+        let micros = self.number::<u64>(property).filter(|&micros| micros != 0 && micros != u64::MAX)?;
         Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()
     }
 }
@@ -86,19 +111,49 @@ mod tests {
     use zbus::Variant;
 
     use super::*;
-    use crate::testing::unit_name;
+    use crate::testing::{FakeUnit, unit_name};
 
     fn properties<const N: usize>(values: [(&str, Variant<'static>); N]) -> Properties {
         let own = |(name, value): (&str, Variant<'static>)| (name.to_owned(), value.try_into().unwrap());
         Properties { values: values.into_iter().map(own).collect() }
     }
 
+    const CLOCKS: Clocks = Clocks { real: Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(100) };
+
+    impl Properties {
+        fn details_of(self, name: &str) -> UnitDetails {
+            self.details(&FakeUnit::new(name).unit(), CLOCKS)
+        }
+    }
+
+    #[test]
+    fn a_timer_is_due_by_whichever_clock_comes_first() {
+        let next = |real: u64, monotonic: u64| {
+            let values = [
+                ("NextElapseUSecRealtime", real.into()),
+                ("NextElapseUSecMonotonic", monotonic.into()),
+                ("LastTriggerUSec", 0_u64.into()),
+                ("Unit", "a.service".into()),
+            ];
+            let timer = properties(values).details_of("a.timer").timer;
+            assert_eq!((timer.last, timer.unit), (None, Some(unit_name("a.service"))));
+            timer.next.map(|next| next.as_second())
+        };
+        assert_eq!(next(60_000_000, 0), Some(60));
+        assert_eq!(next(0, 130_000_000), Some(30));
+        assert_eq!(next(60_000_000, 130_000_000), Some(30));
+        assert_eq!(next(20_000_000, u64::MAX), Some(20));
+        assert_eq!(next(u64::MAX, u64::MAX), None);
+        // Overdue by the time since boot: it elapses as soon as the manager gets to it.
+        assert_eq!(next(0, 90_000_000), Some(-10));
+    }
+
     #[test]
     fn a_compose_unit_is_told_from_a_lasting_one() {
         let compose = [("Type", "oneshot".into()), ("RemainAfterExit", true.into())];
-        assert!(properties(compose).details(&unit_name("a.service")).remains_after_exit);
+        assert!(properties(compose).details_of("a.service").remains_after_exit);
         let lasting = [("Type", "simple".into()), ("RemainAfterExit", true.into())];
-        assert!(!properties(lasting).details(&unit_name("a.service")).remains_after_exit);
+        assert!(!properties(lasting).details_of("a.service").remains_after_exit);
     }
 
     #[test]
@@ -109,7 +164,7 @@ mod tests {
             ("ActiveState", "active".into()),
             ("ActiveEnterTimestamp", 0_u64.into()),
         ];
-        let details = properties(values).details(&unit_name("a.service"));
+        let details = properties(values).details_of("a.service");
         assert_eq!(details.timeout_start, None);
         assert_eq!(details.timeout_stop, Some(Duration::from_secs(90)));
         assert_eq!(details.since, None);
@@ -122,7 +177,7 @@ mod tests {
             ("ActiveEnterTimestamp", 1_000_000_u64.into()),
             ("InactiveEnterTimestamp", 2_000_000_u64.into()),
         ];
-        let details = properties(values).details(&unit_name("a.service"));
+        let details = properties(values).details_of("a.service");
         assert_eq!(details.since, Some(Timestamp::from_second(2).unwrap()));
     }
 
@@ -134,19 +189,25 @@ mod tests {
             ("UnitFileState", 7_u32.into()),
             ("Wants", vec!["b.service".to_owned()].into()),
         ];
-        let details = properties(values).details(&unit_name("a.service"));
+        let details = properties(values).details_of("a.service");
         assert_eq!(details.triggered_by, [unit_name("a.socket")]);
         assert_eq!((details.restarts, details.file_state.as_str()), (0, ""));
         assert_eq!(details.members, []);
     }
 
     #[test]
-    fn only_a_target_has_members() {
-        let values = [
-            ("Wants", vec!["b.service".to_owned()].into()),
-            ("ConsistsOf", vec!["c.service".to_owned()].into()),
-        ];
-        let details = properties(values).details(&unit_name("a.target"));
-        assert_eq!(details.members, ["b.service", "c.service"].map(unit_name));
+    fn what_is_part_of_a_target_or_of_a_remaining_unit_is_its_member_and_what_it_wants_is_not() {
+        let details = |name: &str, kind: &'static str| {
+            let values = [
+                ("Type", kind.into()),
+                ("RemainAfterExit", true.into()),
+                ("Wants", vec!["b.service".to_owned()].into()),
+                ("ConsistsOf", vec!["c.service".to_owned()].into()),
+            ];
+            properties(values).details_of(name).members
+        };
+        assert_eq!(details("a.target", ""), [unit_name("c.service")]);
+        assert_eq!(details("a.service", "oneshot"), [unit_name("c.service")]);
+        assert_eq!(details("a.service", "simple"), []);
     }
 }

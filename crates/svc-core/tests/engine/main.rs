@@ -12,6 +12,7 @@ mod lifecycle;
 mod log;
 #[cfg(test)]
 mod plans;
+mod relatives;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::house::{
     DB, House, STACK, WEB, backup, backup_to, noon, repository, restart, restore, service, start, stop,
 };
 use crate::show;
+use crate::tap::Mishap;
 
 async fn shown(house: &House, goal: &Goal) -> String {
     show::plan(house, &house.plan(goal).await)
@@ -236,4 +237,12 @@ async fn containers_of_compose_run_and_of_others_are_left_alone() {
     assert!(!text.contains("shell") && !text.contains("stranger"), "{text}");
     house.docker.add(FakeContainer::compose("paperless", "made").in_state(ContainerState::Created));
     assert!(!shown(&house, &backup(&["paperless"])).await.contains("paperless-made"));
+}
+
+#[tokio::test]
+async fn a_unit_of_which_nothing_more_is_told_is_not_guessed_at() {
+    let house = House::new();
+    house.tap.always("systemd details docker-compose-paperless.service", Mishap::Unreachable);
+    let plan = house.plan(&backup(&["paperless"])).await;
+    assert_eq!(refusals(&plan, "paperless"), [18]);
 }

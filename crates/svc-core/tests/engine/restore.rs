@@ -229,6 +229,9 @@ async fn only_what_is_named_like_a_stage_is_ever_removed() {
     assert_eq!(outcome.code(), 20);
     assert!(house.path(PAGE).exists());
     assert!(!stage.exists());
+    // What is left over is not forgotten.
+    let stages = house.record("music").replaced.unwrap().stages;
+    assert!(stages.contains(&house.path("srv/paperless")), "{stages:?}");
     assert!(is_restored(&house, "srv/music/one.flac"));
 }
 

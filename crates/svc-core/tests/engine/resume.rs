@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use svc_core::docker::{ContainerHealth, ContainerState};
+use svc_core::plan::Step;
 use svc_core::systemd::{ActiveState, JobVerb};
 use svc_core::testing::{DockerFault, DockerVerb, SystemdFault, When};
 
@@ -285,6 +286,35 @@ async fn what_is_restarted_again_and_again_does_not_work() {
     let outcome = house.run(&backup(&["paperless"])).await;
     assert_eq!(outcome.code(), 5);
     assert!(outcome.messages("paperless").contains("two seconds"), "{}", outcome.messages("paperless"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_forgets_to_resume_is_found_out() {
+    let house = House::new();
+    let mut plan = house.plan(&backup(&["notes"])).await;
+    for planned in &mut plan.services[0].steps {
+        if matches!(planned.step, Step::Resume { .. }) {
+            planned.when = svc_core::plan::When::OnFailure;
+        }
+    }
+    let outcome = house.run_plan(plan).await;
+    assert_eq!(outcome.code(), 5);
+    assert!(outcome.messages("notes").contains("not started again"), "{}", outcome.messages("notes"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_at_one_pause_keeps_no_other_from_its_start() {
+    let house = House::new();
+    svc_core::docker::Docker::pause(&house.docker, DB).await.unwrap();
+    let mut rest = house.running();
+    rest.remove("paperless-db-1 paused");
+    rest.insert(DB.to_owned());
+    house.tap.always("docker pause paperless-db-1", crate::tap::Mishap::Panics);
+    let slow = DockerFault::Slow(Duration::from_secs(5));
+    house.docker.fault(DockerVerb::Start, CACHE, When::Always, slow);
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 5);
+    assert_eq!(house.running(), rest);
 }
 
 fn healthy_at_once(house: &House) {

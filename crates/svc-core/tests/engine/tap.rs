@@ -186,6 +186,16 @@ impl Systemd for Tapped<dyn Systemd> {
         self.tap.through(call, systemd_error, self.inner.details(units)).await
     }
 
+    async fn glance(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
+        let wanted: Vec<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
+        let call = format!("systemd glance {}", names(&wanted));
+        self.tap.through(call, systemd_error, self.inner.glance(units)).await
+    }
+
+    async fn matching(&self, glob: &str) -> Result<Vec<Unit>, SystemdError> {
+        self.tap.through(format!("systemd matching {glob}"), systemd_error, self.inner.matching(glob)).await
+    }
+
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError> {
         let call = format!("systemd {verb} {unit}");
         self.tap.through(call, systemd_error, self.inner.run_job(verb, unit, deadline)).await

@@ -116,8 +116,12 @@ async fn a_backup_cancelled_while_it_uploads_leaves_neither_lock_nor_snapshot() 
             told.wait_for(|progress| progress.done.bytes > 1_000_000).await.unwrap();
             assert_eq!(bench.files_of_repository("locks").len(), 1);
             cancel.cancel();
+            std::future::pending::<()>().await;
         };
-        let (result, ()) = tokio::join!(slow.backup(&bench.name, &request, &progress, &cancel), canceller);
+        let result = tokio::select! {
+            result = slow.backup(&bench.name, &request, &progress, &cancel) => result,
+            () = canceller => unreachable!("it never ends"),
+        };
         assert_eq!(result, Err(ResticError::Cancelled { verb: "backup" }));
         assert_eq!(bench.files_of_repository("locks"), Vec::<PathBuf>::new());
         assert_eq!(bench.files_of_repository("snapshots"), Vec::<PathBuf>::new());

@@ -37,10 +37,6 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Option<Request> {
             stay(model);
         }
         Msg::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => return press(model, key),
-        Msg::Terminal(Event::Paste(text)) if model.mode == Mode::Filter => {
-            model.filter.extend(text.chars().filter(|c| !c.is_control()));
-            stay(model);
-        }
         Msg::Terminal(_) => {}
     }
     None

@@ -4,6 +4,7 @@ const TERMINAL: RenderChoice = RenderChoice {
     json: false,
     plain: false,
     stdout_is_tty: true,
+    stdout_is_file: false,
     stderr_is_tty: true,
     term_dumb: false,
     no_color: false,
@@ -20,10 +21,15 @@ fn bars_are_for_terminals_and_json_beats_all() {
 }
 
 #[test]
-fn a_pipe_gets_lines_while_a_person_still_sees_bars() {
-    let piped = RenderChoice { stdout_is_tty: false, ..TERMINAL };
-    assert_eq!(piped.shown(), Shown::PlainWithBars);
-    assert!(!piped.look().colour && !piped.look().glyphs && piped.colour_on_stderr());
+fn a_file_gets_lines_while_a_person_still_sees_bars() {
+    let file = RenderChoice { stdout_is_tty: false, stdout_is_file: true, ..TERMINAL };
+    assert_eq!(file.shown(), Shown::PlainWithBars);
+    assert!(!file.look().colour && !file.look().glyphs && file.colour_on_stderr());
+}
+
+#[test]
+fn a_pipe_that_may_end_on_the_same_terminal_has_no_bars_beside_it() {
+    assert_eq!(RenderChoice { stdout_is_tty: false, ..TERMINAL }.shown(), Shown::Plain);
 }
 
 #[test]

@@ -92,6 +92,7 @@ fn wide_letters_and_long_names_stay_in_their_columns() {
 
 #[test]
 fn a_failure_is_red_and_bold_and_a_success_green() {
+    crossterm::style::force_color_output(true);
     let coloured =
         result::table(&report_of(&backup()), Some(&plan_of(&backup())), Look { colour: true, ..look(80) });
     assert!(coloured.contains("\x1b[38;5;2m✓ ok"), "{coloured:?}");

@@ -75,6 +75,16 @@ impl FakeContainer {
         Self { compose: Some(compose), ..Self::new(&format!("{project}-{service}-1")) }
     }
 
+    /// The same, as another of several containers of its compose service.
+    #[must_use]
+    pub fn number(mut self, number: u32) -> Self {
+        if let Some(compose) = &mut self.compose {
+            compose.number = number;
+            self.name = format!("{}-{}-{number}", compose.project, compose.service);
+        }
+        self
+    }
+
     /// The same, started after this compose service.
     #[must_use]
     pub fn depends_on(mut self, service: &str) -> Self {
@@ -269,6 +279,11 @@ impl FakeContainer {
             exit_code: self.exit_code,
             compose: self.compose.clone(),
             status_text: self.status_text(),
+            lasts: match self.state {
+                ContainerState::Restarting => Some(Duration::from_secs(1)),
+                state if state.is_up() || state == ContainerState::Exited => Some(Duration::from_hours(2)),
+                _ => None,
+            },
             volumes: self.volumes.clone(),
         }
     }

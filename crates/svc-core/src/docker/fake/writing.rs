@@ -12,10 +12,15 @@ use crate::docker::{
     DockerError, Happening, HappeningKind, Happenings, LogQuery, OutputStream, Writing, Written,
 };
 
+/// So many entries come at once: as with the real engine, a reader that stops reads no more.
+const PORTION: usize = 16;
+
 /// The logs of all containers that ever were, and those who listen to the engine.
 #[derive(Default)]
 pub(super) struct Desk {
     logs: HashMap<String, Vec<Written>>,
+    /// How many entries of each log have been given out, doubles included.
+    taken: HashMap<String, usize>,
     /// Told after each change of a log or a container.
     changed: watch::Sender<()>,
     listeners: Vec<mpsc::UnboundedSender<Result<Happening, DockerError>>>,
@@ -58,17 +63,32 @@ impl FakeDocker {
         }
     }
 
+    /// How many entries of this container's log have been given out.
+    #[must_use]
+    pub fn taken(&self, name: &str) -> usize {
+        let inner = self.lock();
+        inner
+            .find(name)
+            .and_then(|container| inner.desk.taken.get(&container.id))
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// What the container has written from `from` on, and whether more may come.
     fn read(&self, id: &str, from: usize) -> (Vec<Written>, bool) {
-        let inner = self.lock();
-        let log = inner.desk.logs.get(id).and_then(|log| log.get(from..)).unwrap_or_default().to_vec();
+        let mut inner = self.lock();
+        let rest = inner.desk.logs.get(id).and_then(|log| log.get(from..)).unwrap_or_default();
+        let log: Vec<Written> = rest.iter().take(PORTION).cloned().collect();
+        *inner.desk.taken.entry(id.to_owned()).or_default() += log.len();
         (log, !inner.unreachable && inner.find(id).is_some_and(|container| container.state.is_up()))
     }
 
     pub(super) fn writing(&self, id: String, query: LogQuery) -> Writing {
-        let (all, _) = self.read(&id, 0);
-        let first = query.tail.map_or(0, |tail| all.len().saturating_sub(tail));
-        let changed = self.lock().desk.changed.subscribe();
+        let (first, changed) = {
+            let inner = self.lock();
+            let all = inner.desk.logs.get(&id).map_or(0, Vec::len);
+            (query.tail.map_or(0, |tail| all.saturating_sub(tail)), inner.desk.changed.subscribe())
+        };
         let step = move |(docker, id, from, mut changed): (Self, String, usize, watch::Receiver<()>)| async move {
             loop {
                 changed.mark_unchanged();

@@ -87,7 +87,7 @@ fn only_what_is_known_to_be_harmless_stays_readable() {
         ("RESTIC_CACHE_DIR", "/cache"),
     ];
     let access = access(&repository(), &list).unwrap();
-    let text = access.redactor().redact("canary1 canary2 canary3 /cache host");
-    assert_eq!(text, "*** *** *** /cache host");
+    let text = access.redactor().redact("rest:https://me:canary1@host/ canary1 canary2 canary3 /cache");
+    assert_eq!(text, "rest:https://me:***@host/ *** *** *** /cache");
     assert!(!format!("{access:?}").contains("canary"));
 }

@@ -132,4 +132,16 @@ async fn unchanged_files_are_not_added_again() {
     fake.set_source("/data", vec![file("a", "one"), file("sub/b", "three")]);
     let second = save(&fake, &["/data"]).await.unwrap();
     assert_eq!((second.added, second.changed_files), (5, 1));
+    let saved = fake.saved(&name("local"));
+    assert!(saved[0].time < saved[1].time && saved[1].id == second.snapshot);
+}
+
+#[tokio::test]
+async fn a_restore_can_leave_files_out_and_claim_success() {
+    let fake = fake();
+    let snapshot = save(&fake, &["/data"]).await.unwrap().snapshot;
+    fake.fault(Verb::Restore, &name("local"), 1, Fault::RestoresOnly(1));
+    let target = tempfile::tempdir().unwrap();
+    write(&fake, snapshot, "/data", target.path()).await.unwrap();
+    assert!(target.path().join("data/a").exists() && !target.path().join("data/sub/b").exists());
 }

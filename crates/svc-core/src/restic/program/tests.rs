@@ -92,8 +92,12 @@ impl Wire {
         let canceller = async {
             told.changed().await.unwrap();
             cancel.cancel();
+            std::future::pending::<()>().await;
         };
-        tokio::join!(work, canceller).0
+        tokio::select! {
+            result = work => result,
+            () = canceller => unreachable!("it never ends"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::names::UnitName;
-use crate::systemd::{ActiveState, LoadState, Unit, UnitDetails};
+use crate::systemd::{ActiveState, LoadState, TimerDetails, Unit, UnitDetails};
 use crate::testing::unit_name;
 
 /// What a started service does.
@@ -38,6 +38,8 @@ pub struct FakeUnit {
     restarts: u32,
     pub(super) frozen: bool,
     pub(super) freezable: bool,
+    timer: TimerDetails,
+    file_state: String,
 }
 
 impl FakeUnit {
@@ -81,7 +83,31 @@ impl FakeUnit {
             restarts: 0,
             frozen: false,
             freezable: true,
+            timer: TimerDetails::default(),
+            file_state: "enabled".to_owned(),
         }
+    }
+
+    /// A timer that starts the service of its own name, due then.
+    #[must_use]
+    #[track_caller]
+    pub fn timer(name: &str, next: Option<Timestamp>) -> Self {
+        let unit = name.strip_suffix(".timer").map(|stem| unit_name(&format!("{stem}.service")));
+        Self { timer: TimerDetails { next, last: None, unit }, ..Self::new(name) }.active()
+    }
+
+    /// The same, due last then.
+    #[must_use]
+    pub fn elapsed(mut self, last: Timestamp) -> Self {
+        self.timer.last = Some(last);
+        self
+    }
+
+    /// The same, not enabled.
+    #[must_use]
+    pub fn disabled(mut self) -> Self {
+        "disabled".clone_into(&mut self.file_state);
+        self
     }
 
     /// The same, its processes frozen.
@@ -268,15 +294,33 @@ impl FakeUnit {
         UnitDetails {
             name: self.name.clone(),
             remains_after_exit: self.kind == Kind::Remains,
-            file_state: if masked { "masked" } else { "enabled" }.to_owned(),
+            file_state: if masked { "masked".to_owned() } else { self.file_state.clone() },
             timeout_start: self.timeout_start,
             timeout_stop: self.timeout_stop,
             triggered_by: self.triggered_by.clone(),
             result: self.result.clone(),
             since: self.since,
             restarts: self.restarts,
-            members: self.wants.iter().chain(&self.consists_of).cloned().collect(),
+            members: self.consists_of.clone(),
             frozen: self.frozen,
+            timer: self.timer.clone(),
+        }
+    }
+
+    /// What a glance at its properties tells.
+    #[must_use]
+    pub fn glance(&self) -> UnitDetails {
+        let all = self.details();
+        UnitDetails {
+            file_state: String::new(),
+            timeout_start: None,
+            timeout_stop: None,
+            triggered_by: Vec::new(),
+            result: String::new(),
+            restarts: 0,
+            members: if self.name.as_str().ends_with(".target") { all.members } else { Vec::new() },
+            timer: TimerDetails { next: all.timer.next, ..TimerDetails::default() },
+            ..all
         }
     }
 }

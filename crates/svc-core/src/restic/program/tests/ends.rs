@@ -30,6 +30,8 @@ async fn every_code_has_its_kind() {
 async fn a_backup_is_good_only_with_a_snapshot_id() {
     let good = wire(&format!("status 5; summary {ID}")).backup().await.unwrap();
     assert_eq!((good.snapshot.as_str(), good.partial, good.counts.files), (ID, false, 1));
+    let unended = wire(&format!("printf %s \"$(summary {ID})\"")).backup().await.unwrap();
+    assert_eq!(unended.snapshot.as_str(), ID);
     for script in ["exit 0", "json '{\"message_type\":\"summary\"}'", "summary abc", "status 5"] {
         let result = wire(script).backup().await;
         assert!(matches!(result, Err(ResticError::Output { .. })), "{script}: {result:?}");

@@ -80,10 +80,12 @@ async fn secrets_are_struck_out_of_what_restic_says() {
 
 #[tokio::test]
 async fn stdin_is_empty_or_the_list_of_sources() {
-    let script = format!("cat > \"$HOME/stdin\"; [ $1 = cat ] && exit 1; summary {ID}");
+    let script = format!(
+        "[ $1 = cat ] && readlink /proc/$$/fd/0 > \"$HOME/stdin\" && exit 1; cat > \"$HOME/stdin\"; summary {ID}"
+    );
     let wire = wire(&script);
     let _ = wire.restic.repository_id(&local()).await;
-    assert_eq!(wire.file("stdin"), "");
+    assert_eq!(wire.file("stdin"), "/dev/null\n");
     wire.backup().await.unwrap();
     assert_eq!(wire.file("stdin"), "/data\0");
 }

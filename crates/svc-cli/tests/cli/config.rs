@@ -1,0 +1,33 @@
+//! What `svc config check` and every other verb say of a configuration.
+
+use insta::assert_snapshot;
+
+use crate::scene::Scene;
+
+const FILE: &str = "config/svc/services.json";
+
+#[test]
+fn a_good_configuration_is_said_to_be_good() {
+    let scene = Scene::new();
+    assert_snapshot!("good", scene.svc(&["config", "check"]));
+    assert_snapshot!("good_json", scene.svc(&["config", "check", "--json"]));
+}
+
+#[test]
+fn every_problem_is_named_with_its_place() {
+    let scene = Scene::new();
+    scene.write(
+        FILE,
+        "{\n  \"services\": {\n    \"a\": {\"name\": \"b\", \"bakup\": {}}\n  },\n  \"services\": 1\n}\n",
+    );
+    assert_snapshot!("problems", scene.svc(&["config", "check"]));
+    assert_snapshot!("problems_json", scene.svc(&["list", "--json"]));
+}
+
+#[test]
+fn without_a_configuration_there_is_a_sample_to_begin_with() {
+    let scene = Scene::new();
+    scene.remove(FILE);
+    assert_snapshot!("missing", scene.svc(&["list"]));
+    assert_snapshot!("a_directory", scene.svc(&["list", "-c", "/"]));
+}

@@ -1,0 +1,11 @@
+//! The command line from outside: stdout, stderr and exit status of the binary, in a world without systemd and Docker.
+
+#![expect(clippy::unwrap_used, reason = "a scene that cannot be set is a failed test")]
+
+mod backups;
+mod config;
+mod help;
+mod lifecycle;
+mod logs;
+mod repo;
+mod scene;

@@ -1,0 +1,105 @@
+//! restic, systemd, Docker, and the repositories.
+
+use futures_util::future::join_all;
+
+use super::{Finding, Grade, in_time};
+use crate::code::Code;
+use crate::config::{Config, Service};
+use crate::failure::Failure;
+use crate::names::RepositoryName;
+use crate::observe::{Parts, reach};
+use crate::outside::Outside;
+use crate::systemd::ManagerState;
+
+pub(super) async fn restic(outside: &Outside) -> Finding {
+    let look = async {
+        match outside.restic.version().await {
+            Ok(version) => Finding::good("restic", format!("version {version}")),
+            Err(error) => Finding::problem("restic", Failure::from(&error)),
+        }
+    };
+    in_time("restic", look).await
+}
+
+pub(super) async fn systemd(outside: &Outside) -> Finding {
+    let look = async {
+        match outside.systemd.manager_state().await {
+            Ok(ManagerState::Running) => Finding::good("systemd", "it answers"),
+            Ok(ManagerState::Starting) => {
+                Finding::new("systemd", Grade::Warning, "the machine is still booting").fix("svc doctor")
+            }
+            Ok(ManagerState::Stopping) => {
+                Finding::new("systemd", Grade::Warning, "the machine is shutting down").fix("svc doctor")
+            }
+            Err(error) => Finding::problem("systemd", Failure::from(&error)),
+        }
+    };
+    in_time("systemd", look).await
+}
+
+pub(super) async fn docker(config: &Config, outside: &Outside) -> Finding {
+    let look = async {
+        match outside.docker.containers().await {
+            Ok(containers) => {
+                Finding::good("docker", format!("it answers, with {} containers", containers.len()))
+            }
+            Err(error) if config.services.values().any(needs_docker) => {
+                Finding::problem("docker", Failure::from(&error))
+            }
+            Err(_) => Finding::new("docker", Grade::Skipped, "it does not answer, and no service needs it"),
+        }
+    };
+    in_time("docker", look).await
+}
+
+/// Whether the configuration says that a service has containers or volumes.
+fn needs_docker(service: &Service) -> bool {
+    let has_volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+    has_volumes || service.compose.file.is_some() || service.restore.compose_unit.is_some()
+}
+
+/// Each repository that a service is backed up to.
+pub(super) async fn repositories(config: &Config, outside: &Outside) -> Vec<Finding> {
+    join_all(in_use(config).map(|name| repository(config, outside, name))).await
+}
+
+pub(super) fn in_use(config: &Config) -> impl Iterator<Item = &RepositoryName> {
+    let is_used = |name: &&RepositoryName| {
+        config.services.values().any(|service| service.backup.enable && service.uses(name))
+    };
+    config.repositories.keys().filter(is_used)
+}
+
+async fn repository(config: &Config, outside: &Outside, name: &RepositoryName) -> Finding {
+    let check = format!("repository {name}");
+    let look = async {
+        match reach(config, outside, name).await {
+            Ok(id) => {
+                let pinned = config.repositories.get(name).is_some_and(|repository| repository.id.is_some());
+                let which = if pinned { "the one that is pinned" } else { "its id is not pinned" };
+                let short = id.get(..8).unwrap_or(&id);
+                Finding::good(&check, format!("it opens, with id {short}: {which}"))
+            }
+            // Said once already.
+            Err(failure)
+                if failure.code == Code::Configuration && outside.restic.version().await.is_err() =>
+            {
+                Finding::new(&check, Grade::Skipped, "not looked at, for want of restic")
+            }
+            Err(failure) => Finding::problem(&check, failure),
+        }
+    };
+    in_time(&check, look).await
+}
+
+/// Units that the configuration names and nobody has.
+pub(super) fn missing_units(config: &Config, parts: &[Parts]) -> Vec<Finding> {
+    let all = config.services.values().zip(parts);
+    all.flat_map(|(service, parts)| parts.missing_units.iter().map(move |unit| (service, unit)))
+        .map(|(service, unit)| {
+            let check = format!("service {}", service.name);
+            let finding = Finding::new(check, Grade::Problem, format!("its unit `{unit}` does not exist"));
+            finding.fix(format!("mend `services.{}.units`, or install the unit", service.name))
+        })
+        .collect()
+}

@@ -1,0 +1,62 @@
+//! svc's own directory: whether it can be written, and has room.
+
+use std::path::Path;
+
+use rustix::fs::{Access, StatVfs};
+
+use super::{Finding, Grade};
+use crate::code::Code;
+use crate::failure::Failure;
+use crate::scope::{Scope, ScopeKind};
+
+const CHECK: &str = "state";
+const MIB: u64 = 1 << 20;
+/// Less is not enough for the logs of one night.
+const LEAST: u64 = 16 * MIB;
+/// Less is soon gone.
+const LITTLE: u64 = 256 * MIB;
+
+pub(super) fn check(scope: &Scope) -> Vec<Finding> {
+    let directory = &scope.state_dir;
+    // Before the first run it is not there; what is above it says whether it can be.
+    let Some(there) = directory.ancestors().find(|path| path.is_dir()) else { return Vec::new() };
+    let mut findings = vec![room(directory, there)];
+    if scope.kind == ScopeKind::System && !rustix::process::geteuid().is_root() {
+        let said = "only root can tell whether it can be written";
+        findings.push(Finding::new(CHECK, Grade::Skipped, said).fix("sudo svc doctor"));
+    } else if let Err(error) = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        let failure = Failure::new(Code::Failed, format!("`{}` cannot be written", directory.display()));
+        let fix = format!("make `{}` writable", there.display());
+        findings.push(Finding::problem(CHECK, failure.because(error.to_string()).hint(fix)));
+    }
+    findings
+}
+
+fn room(directory: &Path, there: &Path) -> Finding {
+    match rustix::fs::statvfs(there) {
+        Ok(room) => judge(directory, &room),
+        Err(error) => {
+            let failure = Failure::new(Code::Failed, format!("`{}` cannot be seen", directory.display()));
+            Finding::problem(
+                CHECK,
+                failure.because(error.to_string()).hint(format!("ls -ld {}", there.display())),
+            )
+        }
+    }
+}
+
+fn judge(directory: &Path, room: &StatVfs) -> Finding {
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let no_inode = room.f_files > 0 && room.f_favail == 0;
+    let said = match no_inode {
+        true => format!("`{}` has no room for one more file", directory.display()),
+        false => format!("`{}` has {} MiB free", directory.display(), free / MIB),
+    };
+    let grade = match free {
+        _ if no_inode => Grade::Problem,
+        0..LEAST => Grade::Problem,
+        LEAST..LITTLE => Grade::Warning,
+        _ => return Finding::good(CHECK, said),
+    };
+    Finding::new(CHECK, grade, said).fix(format!("make room in the file system of {}", directory.display()))
+}

@@ -1,0 +1,180 @@
+//! The runs of the past and of now, from their logs on disk.
+
+mod cut_off;
+mod prune;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+use crate::event::{Body, Event};
+use crate::names::{RepositoryName, RunId, ServiceName};
+use crate::report::Report;
+use crate::run_log;
+
+pub use cut_off::{CutOff, cut_off};
+pub use prune::prune;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummary {
+    /// Its id.
+    pub run: RunId,
+    /// How it was typed: `backup`, `restore` …; nothing: its log does not say.
+    pub verb: Option<String>,
+    /// When it began.
+    #[schemars(with = "Option<String>")]
+    pub began: Option<Timestamp>,
+    /// Its services, in the order in which they were named.
+    pub services: Vec<ServiceName>,
+    /// Its repositories.
+    pub repositories: Vec<RepositoryName>,
+    /// What has become of it.
+    #[serde(flatten)]
+    pub fate: Fate,
+    /// How long it took, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// The longest time that a service was down for it, in milliseconds.
+    pub downtime_ms: Option<u64>,
+}
+
+/// What has become of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "fate", rename_all = "camelCase")]
+pub enum Fate {
+    /// It is at work.
+    Running,
+    /// It ended.
+    Ended {
+        /// How.
+        code: Code,
+    },
+    /// Its process is gone, and it never said that it ended: killed, or cut off with the power.
+    Crashed,
+}
+
+/// The ids of all runs whose logs are there, newest first.
+///
+/// # Errors
+/// When the directory cannot be read; one that is missing is empty.
+pub fn runs(directory: &Path) -> io::Result<Vec<RunId>> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut runs: Vec<RunId> = names.filter_map(|name| name.parse().ok()).collect();
+    runs.retain(|run| log(directory, run).exists());
+    // An id begins with its time.
+    runs.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(runs)
+}
+
+/// Where a run's log is.
+#[must_use]
+pub fn log(directory: &Path, run: &RunId) -> PathBuf {
+    directory.join(run.as_str()).join("log.jsonl")
+}
+
+/// What the log of a run says of it as a whole.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn summary(directory: &Path, run: &RunId) -> io::Result<RunSummary> {
+    let path = log(directory, run);
+    // Asked first: a run that ends in between has written its end by then.
+    let held = run_log::is_held(&path)?;
+    let (first, last) = run_log::ends(&path)?;
+    Ok(summary_of(run, first.as_ref(), last.as_ref(), held))
+}
+
+fn summary_of(run: &RunId, first: Option<&Event>, last: Option<&Event>, held: bool) -> RunSummary {
+    let report = last.and_then(report);
+    let (mut verb, mut began, mut services, mut repositories) = (None, None, Vec::new(), Vec::new());
+    if let Some(Event { at, body: Body::RunStarted { plan, .. }, .. }) = first {
+        verb = Some(plan.goal.verb().to_owned());
+        began = Some(*at);
+        services = plan.goal.services().to_vec();
+        repositories = plan.goal.repositories().to_vec();
+    }
+    let fate = match report {
+        Some(report) => Fate::Ended { code: report.code },
+        None if held => Fate::Running,
+        None => Fate::Crashed,
+    };
+    let downtimes = report.iter().flat_map(|report| &report.services).filter_map(|one| one.downtime_ms);
+    RunSummary {
+        run: run.clone(),
+        verb,
+        began,
+        services,
+        repositories,
+        fate,
+        took_ms: report.map(|report| report.took_ms),
+        downtime_ms: downtimes.max(),
+    }
+}
+
+/// The report that a run ended with; nothing: it has not.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn report_of(directory: &Path, run: &RunId) -> io::Result<Option<Report>> {
+    let (_, last) = run_log::ends(&log(directory, run))?;
+    Ok(last.as_ref().and_then(report).cloned())
+}
+
+const fn report(event: &Event) -> Option<&Report> {
+    match &event.body {
+        Body::RunFinished { report } => Some(report),
+        _ => None,
+    }
+}
+
+/// Why a word names no run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunWordError {
+    /// No run's id begins so.
+    #[error("`{word}` names no run")]
+    Unknown {
+        /// What was typed.
+        word: String,
+    },
+    /// Several runs' ids begin so.
+    #[error("`{word}` names {count} runs")]
+    Ambiguous {
+        /// What was typed.
+        word: String,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// The run that a word names: `latest`, an id, or the beginning of one.
+///
+/// # Errors
+/// When it names none, or several.
+pub fn choose<'a>(runs: &'a [RunId], word: &str) -> Result<&'a RunId, RunWordError> {
+    let shown = || crate::names::shown(word);
+    if word == "latest" {
+        return runs.first().ok_or_else(|| RunWordError::Unknown { word: shown() });
+    }
+    let named: Vec<&RunId> = runs.iter().filter(|run| run.as_str().starts_with(word)).collect();
+    match named.as_slice() {
+        [] => Err(RunWordError::Unknown { word: shown() }),
+        [run] => Ok(run),
+        several => several
+            .iter()
+            .find(|run| run.as_str() == word)
+            .copied()
+            .ok_or_else(|| RunWordError::Ambiguous { word: shown(), count: several.len() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

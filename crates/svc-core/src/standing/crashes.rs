@@ -1,0 +1,51 @@
+//! What runs left undone, and what of it is still so.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use crate::code::Code;
+use crate::docker::Container;
+use crate::history::{self, CutOff, Fate, cut_off};
+use crate::names::ServiceName;
+use crate::observe::{Parts, is_up};
+use crate::plan::Target;
+use crate::run_log;
+use crate::systemd::{Unit, UnitDetails};
+
+/// What runs left undone, newest first; where a later run brought the service to its end, that is settled.
+pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
+    let (mut left, mut settled) = (Vec::new(), HashSet::new());
+    for run in history::runs(directory)? {
+        // One that vanishes meanwhile is none.
+        let Ok(summary) = history::summary(directory, &run) else { continue };
+        let cuts = match summary.fate {
+            Fate::Crashed | Fate::Ended { code: Code::NotResumed } => {
+                let events = run_log::read(&history::log(directory, &run)).unwrap_or_default();
+                cut_off(&run, &events)
+            }
+            Fate::Ended { .. } | Fate::Running => Vec::new(),
+        };
+        let is_cut = |service: &ServiceName| cuts.iter().any(|cut| cut.service == *service);
+        let ended: Vec<ServiceName> = match summary.fate {
+            Fate::Ended { .. } => summary.services.into_iter().filter(|name| !is_cut(name)).collect(),
+            Fate::Running | Fate::Crashed => Vec::new(),
+        };
+        left.extend(cuts.into_iter().filter(|cut| !settled.contains(&cut.service)));
+        settled.extend(ended);
+    }
+    Ok(left)
+}
+
+/// The same without what is seen running now.
+pub(crate) fn still(cut: &CutOff, parts: Option<&Parts>) -> CutOff {
+    let Some(parts) = parts else { return cut.clone() };
+    let unit =
+        |(unit, _): &(Unit, Option<UnitDetails>)| is_up(unit.active).then(|| Target::Unit(unit.name.clone()));
+    let container = |one: &Container| one.state.is_up().then(|| Target::container(one));
+    let up: HashSet<Target> =
+        parts.units.iter().filter_map(unit).chain(parts.containers.iter().filter_map(container)).collect();
+    let mut cut = cut.clone();
+    cut.down.retain(|target| !up.contains(target));
+    cut
+}

@@ -1,0 +1,142 @@
+//! Every service at a glance, on fakes: what is seen, and with how many questions.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use svc_core::config::{Config, Defaults, parse};
+use svc_core::outside::Outside;
+use svc_core::overview::{Health, Overview, ServiceOverview, overview};
+use svc_core::restic::fake::FakeRestic;
+use svc_core::scope::{Environment, Scope};
+use svc_core::systemd::ActiveState;
+use svc_core::testing::{FakeContainer, FakeDocker, FakeSystemd, FakeUnit, SystemdCall};
+
+fn noon() -> Timestamp {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+fn ago(hours: i64) -> Timestamp {
+    noon() - SignedDuration::from_hours(hours)
+}
+
+fn scope() -> Scope {
+    let state_dir = "/nonexistent/svc".into();
+    Scope { state_dir, ..Scope::system(&Environment::default()) }
+}
+
+fn config(text: &str) -> Config {
+    parse(text.as_bytes(), &Defaults::of(&scope(), "home")).unwrap()
+}
+
+async fn look(config: &Config, systemd: &FakeSystemd, docker: &FakeDocker) -> Overview {
+    let outside = Outside {
+        systemd: Arc::new(systemd.clone()),
+        docker: Arc::new(docker.clone()),
+        restic: Arc::new(FakeRestic::new()),
+    };
+    overview(config, &scope(), &outside, noon()).await
+}
+
+async fn service(text: &str, systemd: FakeSystemd, docker: FakeDocker) -> ServiceOverview {
+    look(&config(text), &systemd, &docker).await.services.remove(0)
+}
+
+const NOTES: &str = r#"{"services": {"notes": {"units": ["notes.service"],
+    "backup": {"enable": true, "paths": ["/srv/notes"]}}}}"#;
+const PAPER: &str = r#"{"services": {"paper": {"backup": {"enable": true, "volumes": ["paper_db"]}}}}"#;
+
+#[tokio::test]
+async fn a_thousand_services_cost_no_more_questions_than_ten() {
+    for count in [10, 100, 1000] {
+        let (systemd, docker) = (FakeSystemd::new(), FakeDocker::new());
+        systemd.add(FakeUnit::timer("svc-backup@local.timer", Some(noon())));
+        let mut services = Vec::new();
+        for number in 0..count {
+            let name = format!("s{number}");
+            if number % 2 == 0 {
+                systemd.add(FakeUnit::new(&format!("{name}.service")).active());
+                services.push(format!(r#""{name}": {{"units": ["{name}.service"]}}"#));
+            } else {
+                systemd.add(FakeUnit::compose(&format!("docker-compose-{name}.service")).active());
+                docker.add(FakeContainer::compose(&name, "web").running());
+                services.push(format!(r#""{name}": {{}}"#));
+            }
+        }
+        let text = format!(r#"{{"services": {{{}}}}}"#, services.join(","));
+        let seen = look(&config(&text), &systemd, &docker).await;
+        assert!(seen.services.iter().all(|service| service.state.text == "running"), "{count}");
+        assert_eq!((systemd.round_trips(), docker.requests()), (2, 1), "{count} services");
+        assert!(matches!(systemd.calls()[1], SystemdCall::Glance(_)));
+    }
+}
+
+#[tokio::test]
+async fn since_comes_from_the_unit_or_from_what_docker_lists() {
+    let unit = FakeSystemd::new().with(FakeUnit::new("notes.service").active().since(ago(5)));
+    assert_eq!(service(NOTES, unit, FakeDocker::new()).await.state.since, Some(ago(5)));
+
+    let stack = || FakeUnit::compose("docker-compose-paper.service").since(ago(9));
+    let (up, web) = (FakeSystemd::new().with(stack().active()), FakeContainer::compose("paper", "web"));
+    let seen = service(PAPER, up, FakeDocker::new().with(web.running())).await;
+    assert_eq!((seen.state.text.as_str(), seen.state.since), ("running", Some(ago(2))));
+
+    let down = FakeSystemd::new().with(stack().in_state(ActiveState::Inactive));
+    let seen = service(PAPER, down, FakeDocker::new()).await;
+    assert_eq!((seen.state.text.as_str(), seen.state.since), ("stopped", Some(ago(9))));
+}
+
+#[tokio::test]
+async fn health_is_the_worst_that_any_check_says() {
+    use svc_core::docker::ContainerHealth as Said;
+    let container = |name: &str, said: Option<Said>| {
+        let container = FakeContainer::compose("paper", name).running();
+        said.map_or(container.clone(), |said| container.health_check().health(said))
+    };
+    for (said, expected) in [
+        ([None, None], None),
+        ([None, Some(Said::Healthy)], Some(Health::Healthy)),
+        ([Some(Said::Starting), Some(Said::Healthy)], Some(Health::Starting)),
+        ([Some(Said::Unhealthy), Some(Said::Starting)], Some(Health::Unhealthy)),
+    ] {
+        let docker = FakeDocker::new().with(container("web", said[0])).with(container("db", said[1]));
+        let seen = service(PAPER, FakeSystemd::new(), docker).await;
+        assert_eq!(seen.state.health, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_next_run_is_the_soonest_of_the_timers_that_back_it_up() {
+    let text = r#"{
+        "timers": [
+            {"name": "night", "unit": "restic-backup-remote.timer"},
+            {"name": "check", "unit": "restic-check-local.timer"},
+            {"name": "photos", "unit": "backup-photos.timer"}
+        ],
+        "repositories": {"local": {}, "remote": {}},
+        "services": {
+            "notes": {"backup": {"enable": true, "paths": ["/a"]}},
+            "far": {"backup": {"enable": true, "paths": ["/b"], "repositories": ["remote"]}},
+            "photos": {"backup": {"enable": true, "paths": ["/c"]}},
+            "off": {"backup": {"paths": ["/d"]}}
+        }
+    }"#;
+    let due = |hours: i64| Some(noon() + SignedDuration::from_hours(hours));
+    let systemd = FakeSystemd::new()
+        .with(FakeUnit::timer("svc-backup@local.timer", due(3)))
+        .with(FakeUnit::timer("restic-backup-remote.timer", due(5)))
+        .with(FakeUnit::timer("restic-check-local.timer", due(1)))
+        .with(FakeUnit::timer("backup-photos.timer", due(2)));
+    let seen = look(&config(text), &systemd, &FakeDocker::new()).await;
+    let next: Vec<_> = seen.services.iter().map(|service| service.next_run.as_ref()).collect();
+    let next: Vec<_> = next.iter().map(|run| run.map(|run| (run.timer.as_str(), run.at))).collect();
+    let at = |hours: i64| noon() + SignedDuration::from_hours(hours);
+    assert_eq!(
+        next,
+        [
+            Some(("svc-backup@local.timer", at(3))),
+            Some(("restic-backup-remote.timer", at(5))),
+            Some(("backup-photos.timer", at(2))),
+            None
+        ]
+    );
+}
