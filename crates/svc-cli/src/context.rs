@@ -1,5 +1,6 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -133,12 +134,17 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
     }
 }
 
+/// Where programs are looked for.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
 /// The outside systems; none is asked anything yet.
 fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
     let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let settings = ResticSettings {
         program: "restic".into(),
-        path: path("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        path: search_path(),
         home: path("HOME").map_or_else(|| "/root".into(), PathBuf::from),
         cache_dir: scope.cache_dir.join("restic"),
         temp_dir: path("TMPDIR").map(PathBuf::from),
