@@ -57,6 +57,7 @@ mod tests {
     use std::path::Path;
 
     use schemars::{Schema, schema_for};
+    use svc_core::config::Effective;
     use svc_core::doctor::Diagnosis;
     use svc_core::overview::Overview;
     use svc_core::plan::Plan;
@@ -70,6 +71,7 @@ mod tests {
     fn schemas() -> Vec<(&'static str, Schema)> {
         vec![
             ("config-check", schema_for!(CheckDocument<'_>)),
+            ("config-show", schema_for!(Effective)),
             ("doctor", schema_for!(Diagnosis)),
             ("error", schema_for!(ErrorDocument<'_>)),
             ("event", schema_for!(Event)),

@@ -31,6 +31,7 @@ fn documents_are_what_their_schemas_say() {
         ("list", &["list", "--json"][..]),
         ("list", &["--json"]),
         ("config-check", &["config", "check", "--json"]),
+        ("config-show", &["config", "show", "--json"]),
         ("doctor", &["doctor", "--json"]),
         ("list-backups", &["list-backups", "local", "notes", "--json"]),
         ("plan", &["-n", "backup", "local", "notes", "--json"]),
