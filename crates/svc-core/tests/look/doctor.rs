@@ -192,14 +192,23 @@ async fn a_stage_that_nobody_knows_is_named_and_nothing_else_beside_it() {
     assert_eq!(machine.findings(restic()).await.1, []);
 }
 
-#[tokio::test]
-async fn a_state_directory_that_cannot_be_made_is_a_problem() {
-    let mut machine = Machine::new();
-    machine.dir = tempfile::tempdir().unwrap();
-    // Nobody can write there, not even root.
+/// What is said of svc's own directory when it is there.
+async fn about_state(machine: &Machine, state: &Path) -> Finding {
     let outside = outside(&machine.systemd, &machine.docker, restic());
-    let diagnosis =
-        diagnose(&config(&machine.text), &scope(Path::new("/proc/svc")), &outside, &[], noon()).await;
-    let state = diagnosis.findings.iter().find(|finding| finding.grade == Grade::Problem).unwrap();
-    assert_eq!((state.check.as_str(), diagnosis.code), ("state", Code::Unhealthy));
+    let diagnosis = diagnose(&config(&machine.text), &scope(state), &outside, &[], noon()).await;
+    assert_eq!(diagnosis.code, Code::Unhealthy);
+    let mut problems = diagnosis.findings.into_iter().filter(|finding| finding.grade == Grade::Problem);
+    problems.find(|finding| finding.check == "state").unwrap()
+}
+
+#[tokio::test]
+async fn a_state_directory_without_room_or_below_a_file_is_a_problem() {
+    let machine = Machine::new();
+    // Of no size at all.
+    let full = about_state(&machine, Path::new("/proc/svc")).await;
+    assert_eq!((full.check.as_str(), full.said.as_str()), ("state", "`/proc/svc` has 0 MiB free"));
+    let file = machine.dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let closed = about_state(&machine, &file.join("svc")).await;
+    assert!(closed.said.ends_with("cannot be written"), "{closed:?}");
 }
