@@ -94,6 +94,8 @@ pub(crate) enum Verb {
     Stop(ServicesArgs),
     /// Restart services.
     Restart(RestartArgs),
+    /// Show what a service's units and containers write, and go on with it.
+    Logs(LogsArgs),
     /// List a service's snapshots in a repository.
     ListBackups(ListBackupsArgs),
     /// List the timers: when each was due last and is due next, and how what it starts ended.
@@ -183,6 +185,38 @@ pub(crate) struct RestartArgs {
     /// Make the containers anew.
     #[arg(long)]
     pub(crate) recreate: bool,
+}
+
+/// Whose logs, and which part of them.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc logs paperless                            the last 200 lines, and on as they come
+  svc logs paperless --no-follow --since 2h     the last two hours
+  svc logs paperless --grep 'error|warn' --tail 50
+  svc logs paperless --json | jq .message")]
+pub(crate) struct LogsArgs {
+    /// The service.
+    #[arg(value_name = "SVC", add = complete::services())]
+    pub(crate) service: String,
+    /// End with what is there now.
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+    /// Always done; accepted because fingers type it.
+    #[arg(short, long, hide = true, conflicts_with = "no_follow")]
+    pub(crate) follow: bool,
+    /// The last lines of what is there: a number or `all`; 200, or with `--since` all.
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<String>,
+    /// Nothing older: an age, a date or a time.
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Only messages that match a regular expression; `(?i)` before it: in any case.
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(crate) grep: Option<String>,
+    /// Each line's time before it.
+    #[arg(long)]
+    pub(crate) timestamps: bool,
 }
 
 /// Whose snapshots.

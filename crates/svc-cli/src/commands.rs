@@ -8,6 +8,7 @@ mod home;
 mod lifecycle;
 mod list;
 mod list_backups;
+mod logs;
 mod man;
 mod repo;
 mod restore;
@@ -38,6 +39,7 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,
         Some(Verb::Stop(args)) => lifecycle::stop(&load()?, &args).await,
         Some(Verb::Restart(args)) => lifecycle::restart(&load()?, &args).await,
+        Some(Verb::Logs(args)) => logs::run(&load()?, &args).await,
         Some(Verb::ListBackups(args)) => list_backups::run(&load()?, &args).await,
         Some(Verb::Repo(args)) => repo::run(&load()?, &args).await,
         Some(Verb::Tui) => tui::run(&load()?).await,

@@ -1,5 +1,6 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,7 +89,13 @@ pub(crate) fn sudo_line() -> String {
 pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
     let env = environment(global.user);
     let mut scope = if global.user {
-        Scope::user(&env).map_err(|error| Failure::from_error(Code::Usage, &error))?
+        Scope::user(&env).map_err(|error| {
+            let hint = match error.variable {
+                "XDG_RUNTIME_DIR" => "export XDG_RUNTIME_DIR=/run/user/$(id -u)".to_owned(),
+                variable => format!("set `{variable}`"),
+            };
+            Failure::from_error(Code::Usage, &error).hint(hint)
+        })?
     } else {
         Scope::system(&env)
     };
@@ -132,12 +139,17 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
     }
 }
 
+/// Where programs are looked for.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
 /// The outside systems; none is asked anything yet.
 fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
     let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let settings = ResticSettings {
         program: "restic".into(),
-        path: path("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        path: search_path(),
         home: path("HOME").map_or_else(|| "/root".into(), PathBuf::from),
         cache_dir: scope.cache_dir.join("restic"),
         temp_dir: path("TMPDIR").map(PathBuf::from),

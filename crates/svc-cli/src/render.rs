@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod json;
+mod logs;
 mod messages;
 mod paint;
 mod plain;
@@ -28,6 +29,7 @@ use crate::args::Output;
 pub(crate) use config::{effective_table, problem_lines};
 pub(crate) use doctor::{finding_table, first_fix};
 use json::Json;
+pub(crate) use logs::LogText;
 pub(crate) use messages::{failure_text, messages};
 pub(crate) use paint::Look;
 use plain::Plain;

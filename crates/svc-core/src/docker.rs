@@ -8,8 +8,11 @@ mod labels;
 mod reading;
 mod refusal;
 mod socket;
+mod stream;
+mod written;
 
 pub use engine::Engine;
+pub use written::{Happening, HappeningKind, Happenings, LogQuery, OutputStream, Writing, Written};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::VolumeName;
 
-/// The Docker (or Podman) engine. Every call has a deadline of its own; none waits for ever.
+/// The Docker (or Podman) engine. Every call has a deadline of its own; none waits for ever,
+/// but a log and what happens may go on as long as somebody reads.
 #[async_trait]
 pub trait Docker: Send + Sync {
     /// All containers, running or not: one request.
@@ -45,6 +49,12 @@ pub trait Docker: Send + Sync {
 
     /// Lets a paused container go on. One that is not paused is fine.
     async fn unpause(&self, container: &str) -> Result<(), DockerError>;
+
+    /// What a container has written. Dropping the answer ends it.
+    async fn logs(&self, container: &str, query: LogQuery) -> Result<Writing, DockerError>;
+
+    /// Starts and removals of containers from now on. Dropping the answer ends it.
+    async fn happenings(&self) -> Result<Happenings, DockerError>;
 }
 
 /// A container as the engine lists it.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{RepositoryName, ServiceName};
+use crate::when;
 
 /// What a run is to reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -116,29 +117,11 @@ impl SnapshotChoice {
         } else if is_id {
             Ok(Self::Id(word.to_ascii_lowercase()))
         } else {
-            moment(word, now)
+            when::until(word, now)
                 .map(Self::At)
                 .ok_or_else(|| SnapshotWordError { word: word.escape_debug().to_string() })
         }
     }
-}
-
-fn moment(word: &str, now: &jiff::Zoned) -> Option<Timestamp> {
-    let day_end = |day: jiff::Zoned| day.end_of_day().ok().map(|end| end.timestamp());
-    if word == "yesterday" {
-        return day_end(now.yesterday().ok()?);
-    }
-    if word.ends_with(" ago") {
-        let span: jiff::Span = word.parse().ok()?;
-        return now.checked_add(span).ok().map(|then| then.timestamp());
-    }
-    if let Ok(instant) = word.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    let zone = now.time_zone().clone();
-    let civil: jiff::civil::DateTime = word.parse().ok()?;
-    let zoned = civil.to_zoned(zone).ok()?;
-    if word.contains([':', 'T']) { Some(zoned.timestamp()) } else { day_end(zoned) }
 }
 
 #[cfg(test)]

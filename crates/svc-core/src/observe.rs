@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
-pub(crate) use parts::{belongs, is_up};
+pub(crate) use parts::{belongs, candidates, is_part, is_up};
 pub use place::Place;
 pub(crate) use place::stage_directory;
 pub use relatives::Seen;

@@ -12,7 +12,6 @@ use crate::outside::Outside;
 use crate::records::{Attempt, ServiceRecord};
 use crate::scope::Scope;
 use crate::status::{StateWord, state};
-use crate::systemd::UnitDetails;
 use crate::timers::{self, NextRun};
 
 /// Every service at a glance.
@@ -122,7 +121,7 @@ impl State {
         let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
         let word = match &parts.systemd {
             Some(failure) => StateWord::Unknown { why: failure.message.clone() },
-            None => state(&parts.units, &parts.containers, docker, may_have_containers(service, parts)),
+            None => state(&parts.units, &parts.containers, docker, parts.may_have_containers(service)),
         };
         Self {
             text: word.to_string(),
@@ -142,17 +141,6 @@ impl From<ContainerHealth> for Health {
             ContainerHealth::Unhealthy => Self::Unhealthy,
         }
     }
-}
-
-/// A service may have containers unless all of its units are known to be lasting ones of their own.
-fn may_have_containers(service: &Service, parts: &Parts) -> bool {
-    let composes = |details: &UnitDetails| details.remains_after_exit && details.members.is_empty();
-    let compose_unit = parts.units.iter().any(|(_, details)| details.as_ref().is_some_and(composes));
-    let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
-    compose_unit
-        || volumes
-        || !parts.containers.is_empty()
-        || (parts.units.is_empty() && service.restore.stop_compose)
 }
 
 fn detail(word: &StateWord, parts: &Parts) -> Option<String> {

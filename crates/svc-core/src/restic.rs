@@ -8,7 +8,6 @@ pub mod fake;
 mod installed;
 mod leash;
 mod limits;
-mod lines;
 mod listing;
 mod message;
 mod mount;

@@ -11,9 +11,14 @@ pub fn width(text: &str) -> usize {
 /// The text without control characters, so that no file name or program can move the cursor or hide a line.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    visible(text.trim_end())
+}
+
+/// The same with the blanks at its end.
+#[must_use]
+pub fn visible(text: &str) -> String {
     let is_bad = |c: char| c.is_control() || is_direction(c);
-    text.trim_end()
-        .chars()
+    text.chars()
         .flat_map(|c| if is_bad(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
 }

@@ -28,6 +28,21 @@ pub(crate) fn paint(text: &str, tone: Tone) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Text in one of the colours that tell things apart and mean nothing else.
+pub(crate) fn paint_number(text: &str, number: usize) -> String {
+    const COLOURS: [AnsiColor; 6] = [
+        AnsiColor::Cyan,
+        AnsiColor::Green,
+        AnsiColor::Magenta,
+        AnsiColor::Blue,
+        AnsiColor::BrightCyan,
+        AnsiColor::BrightMagenta,
+    ];
+    let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or(AnsiColor::Cyan);
+    let style = colour.on_default();
+    format!("{style}{text}{style:#}")
+}
+
 /// A line of toned pieces.
 pub(crate) fn line(spans: &[Span]) -> String {
     spans.iter().map(|span| paint(&span.text, span.tone)).collect()

@@ -123,8 +123,11 @@ pub(crate) fn status_of(service: &ServiceStanding, now: Timestamp, look: Look) -
     }
     for backup in &service.backups {
         let word = words::backup(&backup.known);
-        let good = backup.known.last_good.as_ref().map_or_else(|| "never".to_owned(), |good| held(good, now));
-        add(backup.known.repository.as_str(), Span::new(format!("{}: {good}", word.text), word.tone));
+        let good = match &backup.known.last_good {
+            Some(good) => format!("{}; last good {}", word.text, held(good, now)),
+            None => format!("{}; never a good one", word.text),
+        };
+        add(backup.known.repository.as_str(), Span::new(good, word.tone));
         if let (Some(failed), Some(last)) = (failed(backup, now), &backup.known.last_attempt) {
             add("", Span::new(format!("{failed} (svc runs {})", last.run), Tone::Bad));
         }

@@ -8,9 +8,19 @@ use crate::scene::Scene;
 fn help_names_every_verb_with_examples() {
     let scene = Scene::new();
     assert_snapshot!("svc", scene.svc(&["--help"]));
-    for verb in
-        ["backup", "restore", "list", "start", "stop", "restart", "list-backups", "tui", "completions", "man"]
-    {
+    for verb in [
+        "backup",
+        "restore",
+        "list",
+        "start",
+        "stop",
+        "restart",
+        "logs",
+        "list-backups",
+        "tui",
+        "completions",
+        "man",
+    ] {
         assert_snapshot!(verb, scene.svc(&[verb, "--help"]));
     }
     for (verb, inner) in [("repo", "init"), ("config", "check")] {

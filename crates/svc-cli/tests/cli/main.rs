@@ -8,5 +8,6 @@ mod config;
 mod help;
 mod json;
 mod lifecycle;
+mod logs;
 mod repo;
 mod scene;

@@ -15,8 +15,11 @@ use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder, ListVolumesOptions, StartContainerOptions,
     StopContainerOptions,
 };
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::stream::{self, Errand};
+use super::written::{FILTERS, Happenings, LogQuery, Writing};
 use super::{
     Container, ContainerDetails, ContainerState, Docker, DockerError, Volume, reading, refusal, socket,
 };
@@ -65,6 +68,31 @@ impl Engine {
         });
         let late = |_| DockerError::Deadline { action: action.to_owned(), seconds: limit.as_secs() };
         answer.await.map_err(late)?.map_err(|error| refusal::read(&self.socket, action, container, error))
+    }
+
+    /// Makes a request whose answer is read as it comes; only its beginning has a deadline, if any.
+    async fn open(
+        &self,
+        path: &str,
+        errand: &Errand,
+        limit: Option<Duration>,
+    ) -> Result<Incoming, DockerError> {
+        let get = || async {
+            let minor = self.api_minor.load(Ordering::Relaxed);
+            stream::get(&self.socket, &format!("/v1.{minor}{path}")).await
+        };
+        let answer = async {
+            let answer = get().await;
+            let Some(minor) = answer.as_ref().err().and_then(refusal::wanted_version) else { return answer };
+            self.api_minor.store(minor, Ordering::Relaxed);
+            get().await
+        };
+        let answer = match limit {
+            Some(limit) => timeout(limit, answer).await.map_err(|_| stream::late(errand, limit))?,
+            None => answer.await,
+        };
+        let container = errand.container.as_deref();
+        answer.map_err(|error| refusal::read(&self.socket, &errand.action, container, error))
     }
 
     fn client(&self, limit: Duration) -> Result<Client, Error> {
@@ -161,5 +189,26 @@ impl Docker for Engine {
         let goes_on = |state| state != ContainerState::Paused;
         let request = |client: Client| async move { client.unpause_container(container).await };
         self.change(&format!("unpause `{container}`"), container, goes_on, request).await
+    }
+    async fn logs(&self, container: &str, query: LogQuery) -> Result<Writing, DockerError> {
+        if !is_operand(container) {
+            return Err(refusal::no_container(container));
+        }
+        let limit = Some(self.query).filter(|_| !query.follow);
+        let (socket, container) = (Arc::clone(&self.socket), container.to_owned());
+        let path = stream::log_path(&container, query);
+        let action = format!("read the log of `{container}`");
+        let errand = Errand { socket, action, container: Some(container), patience: limit };
+        // Podman answers a follower only when there is something to read.
+        let body = self.open(&path, &errand, limit).await?;
+        Ok(stream::writing(body, errand))
+    }
+
+    async fn happenings(&self) -> Result<Happenings, DockerError> {
+        let socket = Arc::clone(&self.socket);
+        let errand = Errand { socket, action: "tell its events".to_owned(), container: None, patience: None };
+        let path = format!("/events?filters={FILTERS}");
+        let body = self.open(&path, &errand, Some(self.query)).await?;
+        Ok(stream::happenings(body, errand))
     }
 }

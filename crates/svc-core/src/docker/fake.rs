@@ -2,6 +2,7 @@
 
 mod container;
 mod stack;
+mod writing;
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::container::FakeContainer;
-use super::{Container, ContainerDetails, ContainerState, Docker, DockerError, Volume};
+use super::{
+    Container, ContainerDetails, ContainerState, Docker, DockerError, HappeningKind, Happenings, LogQuery,
+    Volume, Writing,
+};
 use crate::testing::{Script, When};
 
 /// The socket the fake gives as its own.
@@ -36,6 +40,8 @@ pub enum DockerVerb {
     Pause,
     /// `unpause`.
     Unpause,
+    /// `logs`.
+    Logs,
 }
 
 impl fmt::Display for DockerVerb {
@@ -46,6 +52,7 @@ impl fmt::Display for DockerVerb {
             Self::Start => "start",
             Self::Pause => "pause",
             Self::Unpause => "unpause",
+            Self::Logs => "logs",
         })
     }
 }
@@ -57,6 +64,8 @@ pub enum DockerCall {
     Containers,
     /// `volumes`.
     Volumes,
+    /// `happenings`.
+    Happenings,
     /// Anything about one container, with its name; what was asked for if there is none.
     Container(DockerVerb, String),
 }
@@ -84,6 +93,7 @@ struct Inner {
     /// Containers that `compose down` removed and `compose up` would make again.
     removed: Vec<FakeContainer>,
     volumes: Vec<Volume>,
+    desk: writing::Desk,
     unreachable: bool,
     made: u64,
     calls: Vec<DockerCall>,
@@ -149,7 +159,11 @@ impl FakeDocker {
 
     /// Takes the engine away, or gives it back. A call under way when it goes ends `Unreachable`.
     pub fn set_reachable(&self, reachable: bool) {
-        self.lock().unreachable = !reachable;
+        let mut inner = self.lock();
+        inner.unreachable = !reachable;
+        if !reachable {
+            inner.desk.hang_up();
+        }
     }
 
     /// Every call so far, in the order they began.
@@ -162,9 +176,10 @@ impl FakeDocker {
     #[must_use]
     pub fn orders(&self) -> Vec<(DockerVerb, String)> {
         let order = |call| match call {
-            DockerCall::Container(DockerVerb::Inspect, _) | DockerCall::Containers | DockerCall::Volumes => {
-                None
-            }
+            DockerCall::Container(DockerVerb::Inspect | DockerVerb::Logs, _)
+            | DockerCall::Containers
+            | DockerCall::Volumes
+            | DockerCall::Happenings => None,
             DockerCall::Container(verb, name) => Some((verb, name)),
         };
         self.calls().into_iter().filter_map(order).collect()
@@ -256,6 +271,11 @@ impl FakeDocker {
             if let (DockerVerb::Start, Some(DockerFault::Exits(code))) = (verb, fault) {
                 container.exit(code);
             }
+            let container = container.clone();
+            match verb {
+                DockerVerb::Start if changed => inner.desk.tell(HappeningKind::Started, &container),
+                _ => inner.desk.note_change(),
+            }
             let wanted = |(key, _): &&(Key, Hook)| changed && *key == (verb, name.clone());
             inner.hooks.iter().filter(wanted).map(|(_, hook)| Arc::clone(hook)).collect()
         };
@@ -322,5 +342,16 @@ impl Docker for FakeDocker {
 
     async fn unpause(&self, container: &str) -> Result<(), DockerError> {
         self.order(DockerVerb::Unpause, container).await
+    }
+
+    async fn logs(&self, container: &str, query: LogQuery) -> Result<Writing, DockerError> {
+        let (name, _) = self.begin(DockerVerb::Logs, container).await?;
+        let id = self.lock().find(&name).map(|container| container.id.clone());
+        Ok(self.writing(id.ok_or_else(|| no_container(container))?, query))
+    }
+
+    async fn happenings(&self) -> Result<Happenings, DockerError> {
+        self.enter(DockerCall::Happenings).await?;
+        Ok(self.listen())
     }
 }

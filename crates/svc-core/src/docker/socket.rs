@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::{BollardRequest, ClientVersion, Docker};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::PathAndQuery;
@@ -34,15 +34,24 @@ pub(super) fn client(socket: &Arc<Path>, minor: usize, limit: Duration) -> Resul
 }
 
 async fn send(socket: &Path, minor: usize, mut request: BollardRequest) -> Result<Response<Incoming>, Error> {
-    let late =
-        |_| io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} s", CONNECT.as_secs()));
-    let stream = timeout(CONNECT, UnixStream::connect(socket)).await.map_err(late)??;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends with the answer, or when its reader is dropped.
-    tokio::spawn(connection.with_upgrades());
+    let mut sender = connect(socket).await?;
     *request.uri_mut() = target(request.uri(), minor)?;
     request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
     Ok(sender.send_request(request).await?)
+}
+
+/// Opens a connection for one request.
+pub(super) async fn connect<B>(socket: &Path) -> Result<http1::SendRequest<B>, Error>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let late =
+        |_| io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} s", CONNECT.as_secs()));
+    let stream = timeout(CONNECT, UnixStream::connect(socket)).await.map_err(late)??;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the answer, or when its reader is dropped.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
 }
 
 /// The path alone, as proxies in front of the engine want it, and with the version, which bollard 0.21 loses on the

@@ -48,9 +48,10 @@ fn room(directory: &Path, there: &Path) -> Finding {
 fn judge(directory: &Path, room: &StatVfs) -> Finding {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let no_inode = room.f_files > 0 && room.f_favail == 0;
-    let said = match no_inode {
-        true => format!("`{}` has no room for one more file", directory.display()),
-        false => format!("`{}` has {} MiB free", directory.display(), free / MIB),
+    let said = if no_inode {
+        format!("`{}` has no room for one more file", directory.display())
+    } else {
+        format!("`{}` has {} MiB free", directory.display(), free / MIB)
     };
     let grade = match free {
         _ if no_inode => Grade::Problem,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::relatives::{self, Depth, Seen};
 use crate::config::{Config, Quiesce, Service};
-use crate::docker::{Container, DockerError};
+use crate::docker::{ComposeLabels, Container, DockerError};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
 use crate::outside::Outside;
@@ -32,6 +32,17 @@ impl Parts {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.units.is_empty() && self.containers.is_empty()
+    }
+
+    /// Whether the service may have containers: unless all of its units are known to be lasting ones of their own.
+    pub(crate) fn may_have_containers(&self, service: &Service) -> bool {
+        let composes = |details: &UnitDetails| details.remains_after_exit && details.members.is_empty();
+        let compose_unit = self.units.iter().any(|(_, details)| details.as_ref().is_some_and(composes));
+        let volumes = !service.backup.volumes.is_empty() || !service.restore.volumes.is_empty();
+        compose_unit
+            || volumes
+            || !self.containers.is_empty()
+            || (self.units.is_empty() && service.restore.stop_compose)
     }
 
     /// Whether declared units that last by themselves are all there is of a service: then Docker is no part of it.
@@ -105,7 +116,7 @@ const BY_RULE: [(&str, &str); 6] = [
 ];
 
 /// Units that may be the service's, the most telling first.
-fn candidates(service: &Service) -> Vec<UnitName> {
+pub(crate) fn candidates(service: &Service) -> Vec<UnitName> {
     if !service.units.is_empty() {
         return service.units.clone();
     }
@@ -157,9 +168,15 @@ fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<
 /// Whether a container is one of the service's: by its compose project, or by its name.
 #[must_use]
 pub(crate) fn belongs(service: &Service, container: &Container) -> bool {
-    match &container.compose {
+    is_part(service, &container.name, container.compose.as_ref())
+}
+
+/// The same of a container that is known only by its name and its labels.
+#[must_use]
+pub(crate) fn is_part(service: &Service, name: &str, compose: Option<&ComposeLabels>) -> bool {
+    match compose {
         Some(compose) => compose.project == service.compose.project && !compose.oneoff,
-        None => container.name == service.name.as_str(),
+        None => name == service.name.as_str(),
     }
 }
 

@@ -6,13 +6,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::lines::Lines;
 use super::message::{Message, Summary, message};
 use super::outcome::PARTIAL;
 use super::pattern::option;
 use super::process::{Ended, Sink};
 use super::program::{Invocation, ResticProgram, failed, odd};
 use super::{BackupRequest, BackupSummary, Progress, ResticError, Verb};
+use crate::lines::Lines;
 use crate::names::RepositoryName;
 
 /// The progress and the end of a transfer.

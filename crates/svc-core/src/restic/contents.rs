@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::lines::Lines;
 use super::message::{Message, Node, message};
 use super::process::Sink;
 use super::program::{Invocation, ResticProgram};
 use super::{Counts, ResticError, Verb};
+use crate::lines::Lines;
 use crate::names::{RepositoryName, SnapshotId};
 
 /// Counts entries by the path that they belong to.

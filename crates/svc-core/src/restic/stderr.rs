@@ -1,9 +1,9 @@
 //! restic's stderr: plain text and JSON messages mixed, boiled down to what a person and svc need.
 
-use super::lines::Lines;
 use super::message::{Message, message};
 use super::outcome::symptom;
 use super::{Redactor, ResticFailure};
+use crate::lines::Lines;
 
 /// How much of the end is kept.
 const TAIL: usize = 64 * 1024;

@@ -12,10 +12,11 @@ const STACKS: [&str; 2] = ["docker-compose-", "podman-compose-"];
 /// Interface and name of what has to be asked about a unit that is listed like this.
 pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
     let name = unit.name.as_str();
-    if name.ends_with(".timer") {
+    let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+    if kind == "timer" {
         return vec![(TIMER, "NextElapseUSecRealtime"), (TIMER, "NextElapseUSecMonotonic")];
     }
-    if name.ends_with(".target") {
+    if kind == "target" {
         return vec![(UNIT, since(unit.active)), (UNIT, "ConsistsOf")];
     }
     let is_up = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
@@ -24,7 +25,7 @@ pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
         asked.push((UNIT, "FreezerState"));
     }
     // What has a main process does not just remain after its exit.
-    if name.ends_with(".service") && !(is_up && unit.sub == "running") {
+    if kind == "service" && !(is_up && unit.sub == "running") {
         asked.extend([(SERVICE, "Type"), (SERVICE, "RemainAfterExit")]);
         if !STACKS.iter().any(|prefix| name.starts_with(prefix)) {
             asked.push((UNIT, "ConsistsOf"));

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use svc_core::docker::{Container, ContainerDetails, Docker, DockerError, Volume};
+use svc_core::docker::{
+    Container, ContainerDetails, Docker, DockerError, Happenings, LogQuery, Volume, Writing,
+};
 use svc_core::names::{RepositoryName, SnapshotId, UnitName};
 use svc_core::outside::Outside;
 use svc_core::restic::{
@@ -240,6 +242,14 @@ impl Docker for Tapped<dyn Docker> {
     async fn unpause(&self, container: &str) -> Result<(), DockerError> {
         let call = format!("docker unpause {container}");
         self.tap.through(call, docker_error, self.inner.unpause(container)).await
+    }
+
+    async fn logs(&self, container: &str, query: LogQuery) -> Result<Writing, DockerError> {
+        self.inner.logs(container, query).await
+    }
+
+    async fn happenings(&self) -> Result<Happenings, DockerError> {
+        self.inner.happenings().await
     }
 }
 

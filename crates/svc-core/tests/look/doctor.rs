@@ -13,7 +13,7 @@ use svc_core::restic::{ResticError, ResticFailure};
 use svc_core::testing::{FakeDocker, FakeSystemd, FakeUnit};
 use tempfile::TempDir;
 
-use crate::{config, noon, outside, scope};
+use crate::stage::{config, noon, outside, scope};
 
 /// A machine on which nothing is in the way, until something is.
 struct Machine {
@@ -130,7 +130,9 @@ async fn timers_must_be_there_and_come_back_after_a_boot() {
     ] {
         let machine = Machine::new();
         machine.systemd.remove("svc-backup@local.timer");
-        unit.into_iter().for_each(|unit| machine.systemd.add(unit));
+        if let Some(unit) = unit {
+            machine.systemd.add(unit);
+        }
         let (_, finding) = machine.finding(restic()).await;
         assert_eq!((finding.grade, fix(&finding)), (grade, command));
     }

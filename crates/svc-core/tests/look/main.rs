@@ -5,36 +5,6 @@ mod doctor;
 #[cfg(test)]
 mod overview;
 #[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod timers;
-
-use std::path::Path;
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use svc_core::config::{Config, Defaults, parse};
-use svc_core::outside::Outside;
-use svc_core::restic::fake::FakeRestic;
-use svc_core::scope::{Environment, Scope};
-use svc_core::testing::{FakeDocker, FakeSystemd};
-
-fn noon() -> Timestamp {
-    "2026-11-20T12:00:00Z".parse().unwrap()
-}
-
-/// A user's scope, in which nothing depends on who runs the test.
-fn scope(state_dir: &Path) -> Scope {
-    let env = Environment {
-        home: Some("/home/a".into()),
-        runtime_dir: Some("/run/a".into()),
-        ..Environment::default()
-    };
-    Scope { state_dir: state_dir.to_path_buf(), ..Scope::user(&env).unwrap() }
-}
-
-fn config(text: &str) -> Config {
-    parse(text.as_bytes(), &Defaults::of(&scope(Path::new("/nonexistent")), "home")).unwrap()
-}
-
-fn outside(systemd: &FakeSystemd, docker: &FakeDocker, restic: FakeRestic) -> Outside {
-    Outside { systemd: Arc::new(systemd.clone()), docker: Arc::new(docker.clone()), restic: Arc::new(restic) }
-}

@@ -9,7 +9,7 @@ use svc_core::restic::fake::FakeRestic;
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{FakeContainer, FakeDocker, FakeSystemd, FakeUnit, SystemdCall};
 
-use crate::{config, noon, outside, scope};
+use crate::stage::{config, noon, outside, scope};
 
 fn ago(hours: i64) -> Timestamp {
     noon() - SignedDuration::from_hours(hours)

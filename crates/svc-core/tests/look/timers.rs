@@ -6,7 +6,7 @@ use svc_core::systemd::SystemdError;
 use svc_core::testing::{FakeDocker, FakeSystemd, FakeUnit};
 use svc_core::timers::{TimerOverview, timers};
 
-use crate::{config, noon, outside};
+use crate::stage::{config, noon, outside};
 
 const TEXT: &str = r#"{
     "timers": [

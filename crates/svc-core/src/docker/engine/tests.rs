@@ -2,11 +2,12 @@
 
 mod server;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join;
 use server::{Answer, Server};
 
 use super::*;
-use crate::docker::ContainerHealth;
+use crate::docker::{ContainerHealth, HappeningKind, OutputStream, Written};
 
 const CONTAINERS: &str = include_str!("tests/answers/containers.json");
 const INSPECT: &str = include_str!("tests/answers/inspect.json");
@@ -263,4 +264,78 @@ async fn a_name_that_could_change_the_path_never_leaves() {
         assert_eq!(error, DockerError::NotFound { kind: "container", name: name.to_owned() });
     }
     assert_eq!(server.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_log_is_asked_for_with_times_and_comes_in_entries() {
+    let frame = |kind: char, text: &str| {
+        let text = format!("2026-11-20T09:00:00.123456789Z {text}");
+        format!("{kind}\0\0\0\0\0\0{}{text}", char::from(u8::try_from(text.len()).unwrap()))
+    };
+    let body = frame('\u{1}', "one\n") + &frame('\u{2}', "two\n") + &frame('\u{1}', "open");
+    let server = Server::new(move |_, _| Answer::Chunked(body.clone()));
+    let since = Some("2026-11-20T08:00:00.000000007Z".parse().unwrap());
+    let query = LogQuery { follow: false, since, tail: Some(5) };
+    let portions: Vec<_> = engine(&server).logs("web-1", query).await.unwrap().collect().await;
+    let entries: Vec<Written> = portions.into_iter().flat_map(Result::unwrap).collect();
+    let texts: Vec<_> =
+        entries.iter().map(|entry| (entry.stream, entry.bytes.as_slice(), entry.ends)).collect();
+    use OutputStream::{Stderr, Stdout};
+    let wanted: [(_, &[u8], _); 3] =
+        [(Stdout, b"one", true), (Stderr, b"two", true), (Stdout, b"open", false)];
+    assert_eq!(texts, wanted);
+    assert_eq!(
+        server.requests(),
+        ["GET /v1.44/containers/web-1/logs?stdout=true&stderr=true&timestamps=true&follow=false&tail=5\
+          &since=1795161600.000000007"]
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_says_why() {
+    let query = LogQuery { follow: true, since: None, tail: None };
+    let driver = "configured logging driver does not support reading";
+    let server = Server::new(move |_, _| message(501, driver));
+    let error = engine(&server).logs("web-1", query).await.err().unwrap();
+    assert_eq!(error.to_string(), format!("Docker refused to read the log of `web-1`: {driver}"));
+    let server = Server::new(|_, _| message(404, "No such container: web-1"));
+    let error = engine(&server).logs("web-1", query).await.err().unwrap();
+    assert!(matches!(error, DockerError::NotFound { .. }), "{error}");
+    let error = engine(&server).logs("../images/json?", query).await.err().unwrap();
+    assert!(matches!(error, DockerError::NotFound { .. }), "{error}");
+    assert_eq!(server.requests().len(), 1);
+    let new = "client version 1.44 is too new. Maximum supported API version is 1.41";
+    let server = Server::new(move |_, number| if number == 1 { message(400, new) } else { json("") });
+    engine(&server).logs("web-1", query).await.unwrap();
+    assert!(server.requests()[1].starts_with("GET /v1.41/"), "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn a_log_that_breaks_off_or_stands_still_is_no_end() {
+    let query = LogQuery { follow: false, since: None, tail: None };
+    let server = Server::new(|_, _| Answer::BreakOff);
+    let portions: Vec<_> = engine(&server).logs("web-1", query).await.unwrap().collect().await;
+    // `[{` is no frame.
+    assert!(portions.iter().any(Result::is_ok), "{portions:?}");
+    assert!(matches!(portions.last(), Some(Err(DockerError::Unreachable { .. }))), "{portions:?}");
+    let server = Server::new(|_, _| Answer::Hang);
+    let mut engine = engine(&server);
+    engine.query = Duration::from_millis(50);
+    let error = engine.logs("web-1", query).await.err().unwrap();
+    assert!(matches!(error, DockerError::Deadline { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn starts_and_removals_are_told_as_they_come() {
+    let event = |action: &str| {
+        format!(
+            r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"5c0f","Attributes":{{"name":"web"}}}}}}"#
+        )
+    };
+    let body = [event("start"), "odd".to_owned(), event("exec_start"), event("destroy")].join("\n") + "\n";
+    let server = Server::new(move |_, _| Answer::Chunked(body.clone()));
+    let told: Vec<_> = engine(&server).happenings().await.unwrap().collect().await;
+    let kinds: Vec<_> = told.into_iter().map(|told| told.unwrap().kind).collect();
+    assert_eq!(kinds, [HappeningKind::Started, HappeningKind::Removed]);
+    assert!(server.requests()[0].starts_with("GET /v1.44/events?filters=%7B%22type%22"));
 }

@@ -75,6 +75,16 @@ impl FakeContainer {
         Self { compose: Some(compose), ..Self::new(&format!("{project}-{service}-1")) }
     }
 
+    /// The same, as another of several containers of its compose service.
+    #[must_use]
+    pub fn number(mut self, number: u32) -> Self {
+        if let Some(compose) = &mut self.compose {
+            compose.number = number;
+            self.name = format!("{}-{}-{number}", compose.project, compose.service);
+        }
+        self
+    }
+
     /// The same, started after this compose service.
     #[must_use]
     pub fn depends_on(mut self, service: &str) -> Self {
@@ -216,7 +226,7 @@ impl FakeContainer {
                 return Err("container is not running");
             }
             (DockerVerb::Unpause, Paused) => self.state = Running,
-            (DockerVerb::Inspect, _)
+            (DockerVerb::Inspect | DockerVerb::Logs, _)
             | (DockerVerb::Start, Running | Restarting | Unknown)
             | (DockerVerb::Stop, Created | Exited | Dead | Removing | Unknown)
             | (DockerVerb::Pause, Paused)

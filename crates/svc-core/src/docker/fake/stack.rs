@@ -1,6 +1,6 @@
 //! What happens to the fake's containers from outside svc: compose, operators, crashes.
 
-use super::{ContainerState, DockerVerb, FakeContainer, FakeDocker, Inner};
+use super::{ContainerState, DockerVerb, FakeContainer, FakeDocker, HappeningKind, Inner};
 use crate::docker::ContainerHealth;
 use crate::systemd::fake::FakeSystemd;
 use crate::systemd::{ActiveState, JobVerb};
@@ -42,8 +42,12 @@ impl FakeDocker {
             container.id = inner.new_id();
             inner.containers.push(container);
         }
-        let stopped = |c: &&mut FakeContainer| of(project, c) && c.state != ContainerState::Running;
-        inner.containers.iter_mut().filter(stopped).for_each(FakeContainer::run);
+        let stopped = |c: &FakeContainer| of(project, c) && c.state != ContainerState::Running;
+        for at in 0..inner.containers.len() {
+            if inner.containers.get(at).is_some_and(stopped) {
+                inner.run(at);
+            }
+        }
     }
 
     /// `compose down`: stops and removes all of the project, paused ones too.
@@ -52,6 +56,9 @@ impl FakeDocker {
         let (gone, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut inner.containers).into_iter().partition(|c| of(project, c));
         inner.containers = rest;
+        for container in &gone {
+            inner.desk.tell(HappeningKind::Removed, container);
+        }
         let created = |c: FakeContainer| c.in_state(ContainerState::Created);
         inner.removed.extend(gone.into_iter().map(created));
     }
@@ -61,22 +68,25 @@ impl FakeDocker {
         self.change(name, |inner, at| {
             let id = inner.new_id();
             if let Some(container) = inner.containers.get_mut(at) {
+                let before = container.clone();
                 container.id = id;
-                container.run();
+                inner.desk.tell(HappeningKind::Removed, &before);
             }
+            inner.run(at);
         });
     }
 
     /// `docker rm -f`.
     pub fn remove(&self, name: &str) {
         self.change(name, |inner, at| {
-            inner.containers.remove(at);
+            let gone = inner.containers.remove(at);
+            inner.desk.tell(HappeningKind::Removed, &gone);
         });
     }
 
     /// A person runs `docker start`.
     pub fn start_by_hand(&self, name: &str) {
-        self.edit(name, FakeContainer::run);
+        self.change(name, Inner::run);
     }
 
     /// The container ends by itself with this code.
@@ -118,12 +128,23 @@ impl FakeDocker {
         if let Some(container) = self.lock().find_mut(name) {
             edit(container);
         }
+        self.lock().desk.note_change();
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Inner, usize)) {
         let mut inner = self.lock();
         if let Some(at) = inner.containers.iter().position(|c| c.name == name || c.id == name) {
             change(&mut inner, at);
+        }
+    }
+}
+
+impl Inner {
+    /// Starts a container, and tells of it.
+    fn run(&mut self, at: usize) {
+        if let Some(container) = self.containers.get_mut(at) {
+            container.run();
+            self.desk.tell(HappeningKind::Started, container);
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Bytes into lines, however they come.
 
-/// A longer line is not restic's: the rest of it is dropped.
-const LONGEST: usize = 1024 * 1024;
+/// Of a longer line the rest is dropped.
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Puts pieces of output together into lines.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     open: Vec<u8>,
 }
 
 impl Lines {
     /// Takes the next piece; gives every line that it ends.
-    pub(super) fn push(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn push(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(&[u8])) {
         while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             let (head, tail) = bytes.split_at(end);
             if self.open.is_empty() {
@@ -27,7 +27,7 @@ impl Lines {
     }
 
     /// Gives the last line, if nothing ended it.
-    pub(super) fn finish(&mut self, line: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn finish(&mut self, line: &mut dyn FnMut(&[u8])) {
         if !self.open.is_empty() {
             line(&self.open);
             self.open.clear();
