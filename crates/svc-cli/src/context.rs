@@ -73,11 +73,16 @@ impl Context {
         if is_root || self.scope.kind == svc_core::scope::ScopeKind::User {
             return Ok(());
         }
-        let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         let failure =
             Failure::new(Code::Permission, format!("`{verb}` needs root, and you are somebody else"));
-        Err(failure.hint(format!("sudo svc {line}")))
+        Err(failure.hint(sudo_line()))
     }
+}
+
+/// The line of this process, as root would type it.
+pub(crate) fn sudo_line() -> String {
+    let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    format!("sudo svc {line}")
 }
 
 /// The scope that the options ask for.

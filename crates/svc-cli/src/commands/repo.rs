@@ -20,6 +20,9 @@ pub(crate) async fn run(context: &Context, args: &RepoArgs) -> Result<Code, Fail
 /// Makes a repository where there is none; one that is there is left alone.
 async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
     let repository = words::repository(&context.config, word).map_err(|e| usage(&e))?;
+    if !context.global.dry_run {
+        context.require_root("repo init")?;
+    }
     let restic = &context.outside.restic;
     let failed = |error| Failure::from(&error);
     restic.version().await.map_err(failed)?;
@@ -35,7 +38,6 @@ async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
     if context.global.dry_run {
         return write_out(&format!("repository `{repository}` would be made\n")).map(|()| Code::Ok);
     }
-    context.require_root("repo init")?;
     let id = restic.init(&repository).await.map_err(failed)?;
     let text = if context.global.json {
         document(&InitDocument { repository: &repository, id: &id })?

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a scene that cannot be set is a failed test")]
 
 mod backups;
+mod broken;
 mod config;
 mod help;
 mod json;
