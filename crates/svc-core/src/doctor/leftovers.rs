@@ -24,10 +24,6 @@ pub(super) fn check(config: &Config, scope: &Scope, parts: &[Parts], volumes: &[
         Ok(left) => left.iter().map(|cut| left_by(config, cut, parts)).collect(),
         Err(error) => vec![unreadable(scope, &error)],
     };
-            let message = format!("the runs in `{}` cannot be read", scope.runs_dir().display());
-            vec![Finding::problem(CHECK, Failure::new(code, message).because(error.to_string()))]
-        }
-    };
     findings.extend(stages(config, scope, volumes).iter().map(|stage| {
         let said = format!("`{}` is a stage that no record names", stage.display());
         let fix = format!("look what is in it, then: rm -r {}", stage.display());

@@ -267,7 +267,7 @@ async fn a_glance_asks_for_little_all_at_once() {
     let mut asked = [unit(0), unit(1), unit(2)];
     "running".clone_into(&mut asked[0].sub);
     asked[2].name = unit_name("u2.timer");
-    let questions = 2 + 4 + 2;
+    let questions = 2 + 5 + 2;
     let waiting = std::sync::Mutex::new(Vec::new());
     let manager = Manager::new(move |member, call| {
         let mut waiting = waiting.lock().unwrap();
