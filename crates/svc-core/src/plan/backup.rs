@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::lifecycle::{self, down_waves, up_waves};
 use super::{BackupStep, ServicePlan, Step, Target, When, snapshots_of};
 use crate::code::Code;
-use crate::config::{Config, Quiesce, Service};
+use crate::config::{Config, Freeze, Quiesce, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Observed, ObservedService};
@@ -22,6 +22,9 @@ pub(super) fn service(
     let (Some(service), Some(seen)) = (config.services.get(name), observed.services.get(name)) else {
         return plan.skip("it is not configured");
     };
+    if let Some(failure) = not_yet(service) {
+        return plan.refuse(failure);
+    }
     let sources = match sources(service, seen) {
         Ok(sources) => sources,
         Err(failures) => return failures.into_iter().fold(plan, ServicePlan::refuse),
@@ -40,6 +43,18 @@ pub(super) fn service(
     }
     add_steps(&mut plan, config, service, seen, &sources, &usable);
     plan
+}
+
+/// What the configuration asks for and this version cannot do: leaving it out would be a backup that is not one.
+fn not_yet(service: &Service) -> Option<Failure> {
+    let hooks = &service.backup.hooks;
+    let has_hooks = !(hooks.pre.is_empty() && hooks.post.is_empty() && hooks.on_failure.is_empty());
+    let what = match service.backup.freeze {
+        _ if has_hooks => "`backup.hooks`",
+        Freeze::Require => "`backup.freeze` = `require`",
+        Freeze::Auto | Freeze::Never => return None,
+    };
+    Some(Failure::new(Code::Refused, format!("{what} of `{}` is not possible in this version", service.name)))
 }
 
 /// What will be read; or everything that stands in the way.

@@ -245,3 +245,14 @@ async fn a_report_names_what_was_down_only_when_something_was() {
     });
     assert_eq!(prior, Some(Vec::<Target>::new()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_this_version_cannot_do_is_refused_and_not_left_out() {
+    let mut house = House::new();
+    house.service("notes").backup.freeze = svc_core::config::Freeze::Require;
+    let before = house.running();
+    let outcome = house.run(&backup(&["notes"])).await;
+    assert_eq!(outcome.code(), 20);
+    assert_eq!(house.running(), before);
+    assert!(house.saved("local").is_empty());
+}
