@@ -8,6 +8,7 @@ use std::{
     io::{Seek as _, Write as _},
     os::unix::process::ExitStatusExt as _,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +23,12 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// `sh -c` text that moves itself into the control group `$1` and becomes the rest.
 const JOIN: &str = r#"mkdir -p "$1" && echo 0 > "$1/cgroup.procs" && shift && exec "$@""#;
 
+/// Hears how every command in a box ended.
+pub(crate) trait Audit: fmt::Debug + Send + Sync {
+    /// This shell line or these words printed that.
+    fn ended(&self, line: &str, output: &Output);
+}
+
 /// A command to be run in a box as root, with nothing of the host's environment.
 #[derive(Debug)]
 pub struct Call {
@@ -30,6 +37,7 @@ pub struct Call {
     env: Vec<(OsString, OsString)>,
     directory: String,
     stdin: Option<File>,
+    audit: Option<Arc<dyn Audit>>,
 }
 
 /// How a command ended and all that it printed.
@@ -57,7 +65,12 @@ impl Call {
         let mut env: Vec<(OsString, OsString)> = fixed.map(|(key, value)| (key.into(), value.into())).into();
         env.push(("TERM".into(), term));
         let argv = argv.into_iter().map(|word| word.as_ref().to_owned()).collect();
-        Self { leader, argv, env, directory: "/root".into(), stdin: None }
+        Self { leader, argv, env, directory: "/root".into(), stdin: None, audit: None }
+    }
+
+    /// Has somebody hear of its end.
+    pub(crate) fn audited(self, audit: Option<Arc<dyn Audit>>) -> Self {
+        Self { audit, ..self }
     }
 
     /// Sets one variable of its environment.
@@ -109,10 +122,11 @@ impl Call {
     pub fn spawn(mut self) -> Result<Running> {
         let (stdout, stderr) = (NamedTempFile::new()?, NamedTempFile::new()?);
         let stdin = self.stdin.take().map_or_else(Stdio::null, Stdio::from);
+        let (line, audit) = (self.line(), self.audit.take());
         self.argv.insert(0, "setsid".into());
         let child = self.command().stdin(stdin).stdout(stdout.reopen()?).stderr(stderr.reopen()?).spawn();
         let child = child.with_context(|| format!("cannot enter the box for `{}`", self.line()))?;
-        Ok(Running { child, stdout, stderr })
+        Ok(Running { child, stdout, stderr, line, audit })
     }
 
     /// Runs it on the terminal (or pipes) of this process, and returns its exit code.
@@ -155,13 +169,20 @@ pub struct Running {
     child: Child,
     stdout: NamedTempFile,
     stderr: NamedTempFile,
+    line: String,
+    audit: Option<Arc<dyn Audit>>,
 }
 
 impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Result<Output> {
         let status = self.child.wait()?;
-        Ok(Output { code: code(status), stdout: self.stdout_so_far()?, stderr: self.stderr_so_far()? })
+        let output =
+            Output { code: code(status), stdout: self.stdout_so_far()?, stderr: self.stderr_so_far()? };
+        if let Some(audit) = &self.audit {
+            audit.ended(&self.line, &output);
+        }
+        Ok(output)
     }
 
     /// Waits for its end, which has to come within the given time.

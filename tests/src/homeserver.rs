@@ -6,8 +6,13 @@ pub mod music;
 mod build;
 mod music_writer;
 mod scene;
+mod secrets;
+
+use std::{collections::BTreeSet, thread};
 
 use anyhow::Result;
+
+use secrets::Watch;
 
 pub use build::{Templates, templates};
 
@@ -17,6 +22,7 @@ use crate::{
     link,
     metadata::Tree,
     svc,
+    tool::say,
 };
 
 /// The seed of all generated data.
@@ -37,6 +43,7 @@ pub struct Homeserver {
     pub home: Machine,
     /// The machine with the remote repository, in `/srv/restic`.
     pub vault: Machine,
+    watch: Watch,
     // The last field: it is dropped after the machines.
     slot: Slot,
 }
@@ -51,18 +58,24 @@ impl Homeserver {
     pub fn lease() -> Result<Self> {
         let slot = Slot::take()?;
         let templates = templates(slot.store())?;
-        let mut server = Self {
-            home: slot.machine("home", &templates.home)?,
-            vault: slot.machine("vault", &templates.vault)?,
-            slot,
-        };
-        svc::install(server.home.disks())?;
-        server.vault.start()?;
-        server.home.start()?;
-        link::link(&server.home, &server.vault)?;
-        server.vault.wait_until_ready()?;
-        server.home.wait_until_ready()?;
-        Ok(server)
+        let mut home = slot.machine("home", &templates.home)?;
+        let mut vault = slot.machine("vault", &templates.vault)?;
+        svc::install(home.disks())?;
+        vault.start()?;
+        home.start()?;
+        link::link(&home, &vault)?;
+        vault.wait_until_ready()?;
+        home.wait_until_ready()?;
+        let watch = Watch::over(&mut home);
+        Ok(Self { home, vault, watch, slot })
+    }
+
+    /// Ends the watch for secrets ([`CANARIES`]) and tells each place where one was that must not be: arguments of any
+    /// process, the environment of any but restic and what that starts, what `svc` printed, the journal, svc's files.
+    ///
+    /// Without it the same is done when the homeserver is dropped, and a finding fails the test.
+    pub fn leaks(&mut self) -> Result<BTreeSet<String>> {
+        self.watch.end(&self.home)
     }
 
     /// Pulls the cable between `home` and `vault`.
@@ -110,5 +123,24 @@ impl Homeserver {
         self.home.check(
             "sqlite3 -readonly /var/lib/private/notes/notes.db 'pragma integrity_check; select id, text from notes order by id'",
         )
+    }
+}
+
+impl Drop for Homeserver {
+    #[expect(clippy::panic, reason = "nothing else can fail the test here")]
+    fn drop(&mut self) {
+        if self.watch.is_over() {
+            return;
+        }
+        let leaks = match self.leaks() {
+            Ok(leaks) if leaks.is_empty() => return,
+            Ok(leaks) => format!("secrets were where they must not be: {leaks:#?}"),
+            Err(error) => format!("nobody knows where secrets are: {error:#}"),
+        };
+        if thread::panicking() {
+            say(&leaks);
+        } else {
+            panic!("{leaks}");
+        }
     }
 }

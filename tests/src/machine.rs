@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     boot::{self, Boot, Plan},
     cgroup,
-    enter::{Call, Output, Running},
+    enter::{Audit, Call, Output, Running},
     link, loops, place,
     state::{self, State},
     store::Store,
@@ -38,6 +38,7 @@ pub struct Machine {
     boot: Option<Boot>,
     child: Option<Child>,
     ephemeral: bool,
+    audit: Option<Arc<dyn Audit>>,
 }
 
 impl Machine {
@@ -94,7 +95,8 @@ impl Machine {
         let state = state::load(name)?.filter(|state| state.leader != 0 && cgroup::is_populated(name));
         let leader = state.map(|state| state.leader);
         let (name, store) = (name.to_owned(), Arc::clone(store));
-        Ok(Some(Self { name, store, disks, description, leader, boot: None, child: None, ephemeral: false }))
+        let (boot, child, audit) = (None, None, None);
+        Ok(Some(Self { name, store, disks, description, leader, boot, child, ephemeral: false, audit }))
     }
 
     /// Deletes the box when this value is dropped, be it by a panic.
@@ -102,6 +104,11 @@ impl Machine {
     pub fn ephemeral(mut self) -> Self {
         self.ephemeral = true;
         self
+    }
+
+    /// Has somebody hear how every command in it ends.
+    pub(crate) fn audit(&mut self, audit: Arc<dyn Audit>) {
+        self.audit = Some(audit);
     }
 
     /// Leaves it to itself, as a process does that is killed.
@@ -260,7 +267,7 @@ impl Machine {
 
     /// Prepares a program with arguments to run in the box, past any shell.
     pub fn program<S: AsRef<OsStr>>(&self, argv: impl IntoIterator<Item = S>) -> Result<Call> {
-        Ok(Call::new(self.leader()?, argv))
+        Ok(Call::new(self.leader()?, argv).audited(self.audit.clone()))
     }
 
     /// Runs a shell line in the box; its exit code is for the caller to judge.

@@ -96,7 +96,7 @@ fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
     let before = server.runs()?;
     server.home.check("mkfifo /run/gate")?;
     server.make_backups_fail("echo > /run/gate; sleep 600")?;
-    let running = server.home.spawn("svc backup local paperless")?;
+    let running = server.home.program(["svc", "backup", "local", "paperless"])?.spawn()?;
     // The gate opens when restic has been started, and with it the service has been stopped.
     server.home.check("timeout 60 cat /run/gate")?;
     assert_ne!(server.runs()?, before);

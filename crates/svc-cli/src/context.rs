@@ -73,18 +73,29 @@ impl Context {
         if is_root || self.scope.kind == svc_core::scope::ScopeKind::User {
             return Ok(());
         }
-        let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         let failure =
             Failure::new(Code::Permission, format!("`{verb}` needs root, and you are somebody else"));
-        Err(failure.hint(format!("sudo svc {line}")))
+        Err(failure.hint(sudo_line()))
     }
+}
+
+/// The line of this process, as root would type it.
+pub(crate) fn sudo_line() -> String {
+    let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    format!("sudo svc {line}")
 }
 
 /// The scope that the options ask for.
 pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
     let env = environment(global.user);
     let mut scope = if global.user {
-        Scope::user(&env).map_err(|error| Failure::from_error(Code::Usage, &error))?
+        Scope::user(&env).map_err(|error| {
+            let hint = match error.variable {
+                "XDG_RUNTIME_DIR" => "export XDG_RUNTIME_DIR=/run/user/$(id -u)".to_owned(),
+                variable => format!("set `{variable}`"),
+            };
+            Failure::from_error(Code::Usage, &error).hint(hint)
+        })?
     } else {
         Scope::system(&env)
     };

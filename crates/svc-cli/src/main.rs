@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod complete;
 mod context;
+mod documents;
 mod exit;
 mod render;
 mod run;

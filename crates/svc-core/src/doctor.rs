@@ -6,9 +6,6 @@ mod secrets;
 mod state;
 mod timers;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -105,19 +102,20 @@ pub async fn diagnose(
         programs::restic(outside),
         programs::systemd(outside),
         programs::docker(config, outside),
-        programs::repositories(config, outside),
+        programs::repositories(config, scope, outside),
         timers::check(config, scope, outside),
         parts_at_a_glance(config, outside, &names, &[]),
         outside.docker.volumes(),
     );
     let mut findings = configuration(config, scope);
     findings.extend([restic, systemd, docker]);
+    // What is down now comes before what may fail tonight.
+    findings.extend(leftovers::check(config, scope, &parts, &volumes.unwrap_or_default()));
     findings.extend(repositories);
     findings.extend(secrets::check(config, secrets));
     findings.extend(state::check(scope));
     findings.extend(programs::missing_units(config, &parts));
     findings.extend(timers);
-    findings.extend(leftovers::check(config, scope, &parts, &volumes.unwrap_or_default()));
     let worst = findings.iter().map(|finding| finding.grade).max();
     let code = if worst == Some(Grade::Problem) { Code::Unhealthy } else { Code::Ok };
     Diagnosis { at: now, code, findings }
@@ -143,6 +141,11 @@ async fn in_time(check: &str, work: impl Future<Output = Finding>) -> Finding {
         let said = format!("no answer within {} s", LIMIT.as_secs());
         Finding::new(check, Grade::Problem, said).fix("svc doctor")
     })
+}
+
+/// Whether svc's own files and the secrets can be read: the system's are root's.
+fn is_owner(scope: &Scope) -> bool {
+    scope.kind == ScopeKind::User || rustix::process::geteuid().is_root()
 }
 
 /// How systemd is spoken to in this scope.

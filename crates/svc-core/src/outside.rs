@@ -65,6 +65,7 @@ impl From<&ResticError> for Failure {
                 Code::Configuration
             }
             ResticError::LooseSecret { .. } => Code::Refused,
+            ResticError::ClosedSecret { .. } => Code::Permission,
             ResticError::NotMounted { .. } | ResticError::Deadline { .. } | ResticError::Stalled { .. } => {
                 Code::Unreachable
             }

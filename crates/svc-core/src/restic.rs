@@ -217,6 +217,12 @@ pub enum ResticError {
         /// To whom, and its mode.
         fault: String,
     },
+    /// A secret file may not be read by this user.
+    #[error("secret file `{}` is closed to this user", path.display())]
+    ClosedSecret {
+        /// The file.
+        path: PathBuf,
+    },
     /// The directory where the repository should be mounted is not a mount point.
     #[error("repository `{repository}` is not there: `{mount_point}` is not mounted")]
     NotMounted {

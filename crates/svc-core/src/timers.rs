@@ -96,7 +96,9 @@ pub async fn timers(config: &Config, outside: &Outside) -> Result<Vec<TimerOverv
 fn seen(config: &Config, unit: &Unit, details: &UnitDetails, service: Option<&UnitDetails>) -> TimerOverview {
     let known = config.timers.iter().find(|timer| timer_of(timer) == unit.name);
     let said = Some(unit.description.clone()).filter(|said| !said.is_empty() && *said != unit.name.as_str());
-    let result = service.filter(|_| details.timer.last.is_some()).map(|service| service.result.clone());
+    // One that never ran says `success`, too.
+    let has_run = |service: &&UnitDetails| details.timer.last.is_some() || service.since.is_some();
+    let result = service.filter(has_run).map(|service| service.result.clone());
     TimerOverview {
         name: known.map_or_else(|| unit.name.to_string(), |timer| timer.name.clone()),
         timer: unit.name.clone(),

@@ -7,6 +7,7 @@ use svc_tui::figures;
 
 use crate::args::{ConfigArgs, ConfigVerb, GlobalArgs};
 use crate::context;
+use crate::documents::{CheckDocument, ErrorDocument};
 use crate::render::{self, RenderChoice};
 use crate::run::{document, say, write_out};
 
@@ -30,9 +31,7 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
     };
     let (services, repositories) = (config.services.len(), config.repositories.len());
     if global.json {
-        let warnings = &config.warnings;
-        let said =
-            serde_json::json!({ "services": services, "repositories": repositories, "warnings": warnings });
+        let said = CheckDocument { services, repositories, warnings: &config.warnings };
         return write_out(&document(&said)?).map(|()| Code::Ok);
     }
     let colour = RenderChoice::detect(global.output()).colour_on_stderr();
@@ -46,7 +45,7 @@ fn check(global: &GlobalArgs) -> Result<Code, Failure> {
 /// All problems at once, each with its place and hint.
 fn refuse(global: &GlobalArgs, failure: &Failure, problems: &[Problem]) -> Result<Code, Failure> {
     if global.json {
-        write_out(&document(&serde_json::json!({ "error": failure, "problems": problems }))?)?;
+        write_out(&document(&ErrorDocument { error: failure, problems: Some(problems) })?)?;
     }
     let file = context::scope(global)?.config_file;
     let colour = RenderChoice::detect(global.output()).colour_on_stderr();

@@ -7,6 +7,7 @@ use svc_core::words;
 use super::usage;
 use crate::args::{RepoArgs, RepoVerb};
 use crate::context::Context;
+use crate::documents::InitDocument;
 use crate::run::{document, write_out};
 
 /// Looks after repositories.
@@ -19,6 +20,9 @@ pub(crate) async fn run(context: &Context, args: &RepoArgs) -> Result<Code, Fail
 /// Makes a repository where there is none; one that is there is left alone.
 async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
     let repository = words::repository(&context.config, word).map_err(|e| usage(&e))?;
+    if !context.global.dry_run {
+        context.require_root("repo init")?;
+    }
     let restic = &context.outside.restic;
     let failed = |error| Failure::from(&error);
     restic.version().await.map_err(failed)?;
@@ -34,10 +38,9 @@ async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
     if context.global.dry_run {
         return write_out(&format!("repository `{repository}` would be made\n")).map(|()| Code::Ok);
     }
-    context.require_root("repo init")?;
     let id = restic.init(&repository).await.map_err(failed)?;
     let text = if context.global.json {
-        document(&serde_json::json!({ "repository": repository, "id": id }))?
+        document(&InitDocument { repository: &repository, id: &id })?
     } else {
         format!("repository `{repository}` is made, with id {id}\n")
     };

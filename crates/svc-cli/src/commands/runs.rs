@@ -11,6 +11,7 @@ use svc_core::run_log;
 
 use crate::args::RunsArgs;
 use crate::context::Context;
+use crate::documents::RunDocument;
 use crate::render;
 use crate::run::{document, write_out};
 
@@ -19,17 +20,16 @@ pub(crate) fn run(context: &Context, args: &RunsArgs) -> Result<Code, Failure> {
     let directory = context.scope.runs_dir();
     let failed = |error: io::Error| unreadable(&directory, &error);
     let runs = history::runs(&directory).map_err(failed)?;
-    let text = match &args.run {
-        Some(word) => one(context, history::choose(&runs, word).map_err(|error| unnamed(&error))?)?,
-        None => {
-            // One that is removed meanwhile is left out.
-            let seen = runs.iter().take(args.limit).filter_map(|run| history::summary(&directory, run).ok());
-            let seen: Vec<RunSummary> = seen.collect();
-            if context.global.json {
-                document(&seen)?
-            } else {
-                render::run_table(&seen, Timestamp::now(), context.choice().look())
-            }
+    let text = if let Some(word) = &args.run {
+        one(context, history::choose(&runs, word).map_err(|error| unnamed(&error))?)?
+    } else {
+        // One that is removed meanwhile is left out.
+        let seen = runs.iter().take(args.limit).filter_map(|run| history::summary(&directory, run).ok());
+        let seen: Vec<RunSummary> = seen.collect();
+        if context.global.json {
+            document(&seen)?
+        } else {
+            render::run_table(&seen, Timestamp::now(), context.choice().look())
         }
     };
     write_out(&text).map(|()| Code::Ok)
@@ -41,7 +41,7 @@ fn one(context: &Context, run: &RunId) -> Result<String, Failure> {
     let summary = history::summary(&directory, run).map_err(failed)?;
     let events = run_log::read(&history::log(&directory, run)).map_err(failed)?;
     if context.global.json {
-        return document(&serde_json::json!({ "summary": summary, "events": events }));
+        return document(&RunDocument { summary: &summary, events: &events });
     }
     let left = if summary.fate == Fate::Crashed { history::cut_off(run, &events) } else { Vec::new() };
     Ok(render::past_run(&summary, &events, &left, context.choice().look()))

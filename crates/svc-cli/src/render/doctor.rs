@@ -11,6 +11,9 @@ use super::paint::{Look, paint};
 use super::runs::mark;
 use super::table::{Column, Table};
 
+/// More causes than this are left to `--json`.
+const CAUSES: usize = 2;
+
 /// One row for each finding, and how many of them need a person.
 pub(crate) fn finding_table(diagnosis: &Diagnosis, look: Look) -> String {
     let mut table = Table::new([Column::words("check"), Column::words(""), Column::sentences("")]);
@@ -30,7 +33,8 @@ pub(crate) fn finding_table(diagnosis: &Diagnosis, look: Look) -> String {
 
 /// What was found, why, and the fix, each on lines of its own.
 fn told(finding: &Finding) -> String {
-    let causes = finding.causes.iter().flat_map(|cause| cause.lines());
+    // restic says the same again and again while it retries.
+    let causes = finding.causes.iter().flat_map(|cause| cause.lines()).take(CAUSES);
     let causes = causes.map(|cause| format!("because: {}", text::clean(cause)));
     let fix = finding.fix.as_deref().map(|fix| format!("fix: {}", text::clean(fix)));
     let lines = std::iter::once(text::clean(&finding.said)).chain(causes).chain(fix);

@@ -25,13 +25,13 @@ pub(crate) fn run_table(runs: &[RunSummary], now: Timestamp, look: Look) -> Stri
     }
     let mut table = Table::new([
         Column::words("run"),
-        Column::words("began").spare(3),
+        Column::words("began").spare(5),
         Column::words("age").spare(2),
         Column::words("verb"),
         Column::words("result"),
         Column::figures("took").spare(1),
         Column::figures("downtime").spare(4),
-        Column::sentences("services").spare(5),
+        Column::sentences("services").spare(3),
     ]);
     for run in runs {
         let millis =
@@ -59,25 +59,20 @@ pub(crate) fn past_run(run: &RunSummary, events: &[Event], left: &[CutOff], look
     let began = run.began.map(|began| format!(", began {}", clock(began))).unwrap_or_default();
     let fate = words::fate(run.fate);
     let head = format!("{}{began}: {}", paint(run.run.as_str(), Tone::Strong), paint(fate.text, fate.tone));
-    let left: String = left.iter().map(|cut| format!("{}: {}\n", cut.service, what_is_left(cut))).collect();
-    let left = if left.is_empty() { left } else { format!("\n{left}") };
-    look.finish(format!("{head}\n\n{}{left}", String::from_utf8_lossy(&lines)))
+    let left: Vec<String> =
+        left.iter().map(|cut| format!("\n{}: {}\n", cut.service, what_is_left(cut))).collect();
+    let lines = String::from_utf8_lossy(&lines);
+    look.finish(format!("{head}\n\n{}\n{}", lines.trim_end(), left.concat()))
 }
 
 /// `crashed while staging; down: a.service`.
 pub(super) fn what_is_left(cut: &CutOff) -> String {
-    let mut text = if cut.crashed { "crashed" } else { "could not bring it back" }.to_owned();
-    if let Some(phase) = &cut.phase {
-        text += &format!(" while {phase}");
-    }
-    if cut.exchanging {
-        text += "; old and new data were changing places";
-    }
-    if !cut.down.is_empty() {
-        let down: Vec<String> = cut.down.iter().map(ToString::to_string).collect();
-        text += &format!("; down: {}", down.join(", "));
-    }
-    text
+    let how = if cut.crashed { "crashed" } else { "could not bring it back" };
+    let phase = cut.phase.as_ref().map(|phase| format!(" while {phase}")).unwrap_or_default();
+    let exchanging = if cut.exchanging { "; old and new data were changing places" } else { "" };
+    let down: Vec<String> = cut.down.iter().map(ToString::to_string).collect();
+    let down = if down.is_empty() { String::new() } else { format!("; down: {}", down.join(", ")) };
+    format!("{how}{phase}{exchanging}{down}")
 }
 
 pub(super) fn mark(word: Word, look: Look) -> Span {

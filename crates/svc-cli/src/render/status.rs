@@ -12,7 +12,7 @@ use svc_tui::text;
 use svc_tui::words::{self, Tone};
 
 use super::messages::{failure_text, is_command, next_line};
-use super::paint::{Look, paint};
+use super::paint::{Look, fill, paint};
 use super::runs::{clock, mark, what_is_left};
 use super::services::{blank, own_detail, riddles, told_once};
 use super::table::{Column, Table};
@@ -42,7 +42,7 @@ pub(crate) fn status_table(standing: &Standing, look: Look) -> String {
             table.row(row);
         }
     }
-    look.finish(table.text(look.width) + &told_once(&riddles, look))
+    look.finish(table.text(look.width) + &left(standing, look) + &told_once(&riddles, look))
 }
 
 fn row(
@@ -80,7 +80,18 @@ fn state_of(state: &State, look: Look) -> Span {
     Span::new(format!("{glyph}{}", state.text), word.tone)
 }
 
-/// The worst first: what was left down, what failed.
+/// What runs left undone, below the table: it is long, and it is what matters most.
+fn left(standing: &Standing, look: Look) -> String {
+    let all = standing.services.iter().flat_map(|service| &service.left);
+    let lines = all.map(|cut| {
+        let said = format!("{}: run {} {}", cut.service, cut.run, what_is_left(cut));
+        let words: Vec<Span> = said.split(' ').map(|word| Span::new(word, Tone::Bad)).collect();
+        format!("\n{}\n", fill(&words, look.width))
+    });
+    lines.collect::<Vec<_>>().concat()
+}
+
+/// Which part is odd, and what failed.
 fn note(
     service: &ServiceStanding,
     backup: Option<&BackupStanding>,
@@ -90,13 +101,11 @@ fn note(
 ) -> Span {
     let mut said: Vec<String> = Vec::new();
     if is_first {
-        said.extend(service.left.iter().map(|cut| format!("run {} {}", cut.run, what_is_left(cut))));
         let detail = service.state.as_ref().map(|state| own_detail(state, riddles)).unwrap_or_default();
         said.extend(Some(text::clean(detail)).filter(|detail| !detail.is_empty()));
     }
     said.extend(backup.and_then(|backup| failed(backup, now)));
-    let tone = if service.left.is_empty() { Tone::Quiet } else { Tone::Bad };
-    Span::new(said.join("\n"), tone)
+    Span::new(said.join("\n"), Tone::Quiet)
 }
 
 /// `failed 3 h ago: the repository cannot be reached`.
@@ -123,8 +132,11 @@ pub(crate) fn status_of(service: &ServiceStanding, now: Timestamp, look: Look) -
     }
     for backup in &service.backups {
         let word = words::backup(&backup.known);
-        let good = backup.known.last_good.as_ref().map_or_else(|| "never".to_owned(), |good| held(good, now));
-        add(backup.known.repository.as_str(), Span::new(format!("{}: {good}", word.text), word.tone));
+        let good = match &backup.known.last_good {
+            Some(good) => format!("{}; last good {}", word.text, held(good, now)),
+            None => format!("{}; never a good one", word.text),
+        };
+        add(backup.known.repository.as_str(), Span::new(good, word.tone));
         if let (Some(failed), Some(last)) = (failed(backup, now), &backup.known.last_attempt) {
             add("", Span::new(format!("{failed} (svc runs {})", last.run), Tone::Bad));
         }
@@ -160,7 +172,8 @@ fn held(good: &Attempt, now: Timestamp) -> String {
 pub(crate) fn status_messages(standing: &Standing, colour: bool) -> String {
     let notes: String = standing.notes.iter().map(|failure| failure_text(failure, colour)).collect();
     let worst = standing.services.iter().find(|service| service.code() == standing.code);
-    match worst.filter(|_| standing.code != Code::Ok) {
+    // What could not be looked at says itself what to type.
+    match worst.filter(|_| standing.code != Code::Ok && standing.notes.is_empty()) {
         Some(service) => notes + &next_line(&next_command(service), colour),
         None => notes,
     }

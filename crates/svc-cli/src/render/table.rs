@@ -89,6 +89,7 @@ impl Table {
     }
 
     fn arrange(&self, table: &mut comfy_table::Table, shown: &[usize], width: usize) {
+        let squeezed = self.squeezed(shown, width);
         for (place, &index) in shown.iter().enumerate() {
             let (Some(column), Some(comfy)) = (self.columns.get(index), table.column_mut(place)) else {
                 continue;
@@ -97,12 +98,32 @@ impl Table {
             if column.right {
                 comfy.set_cell_alignment(CellAlignment::Right);
             }
-            if let Some(share) = column.share {
+            if let Some(columns) = squeezed.get(place) {
+                // The padding counts.
+                let columns = u16::try_from(columns + GAP).unwrap_or(u16::MAX);
+                comfy.set_constraint(ColumnConstraint::Absolute(Width::Fixed(columns)));
+            } else if let Some(share) = column.share {
                 comfy.set_constraint(ColumnConstraint::Absolute(Width::Percentage(share)));
             } else if !column.wraps && self.content(index) <= width / 2 {
                 comfy.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
+    }
+
+    /// Widths where not even the columns that are never left out have room side by side: the widest gives way.
+    fn squeezed(&self, shown: &[usize], width: usize) -> Vec<usize> {
+        let mut widths: Vec<usize> = shown.iter().map(|&index| self.least(index)).collect();
+        let needed = |widths: &[usize]| widths.iter().map(|columns| columns + GAP).sum::<usize>();
+        if needed(&widths) <= width {
+            return Vec::new();
+        }
+        while needed(&widths) > width {
+            match widths.iter_mut().max() {
+                Some(widest) if *widest > 1 => *widest -= 1,
+                _ => break,
+            }
+        }
+        widths
     }
 
     /// The columns that say anything and for which there is room.

@@ -2,6 +2,7 @@
 
 mod bars;
 mod choice;
+mod glance;
 mod json;
 mod lost;
 mod messages;

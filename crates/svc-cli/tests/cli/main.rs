@@ -1,10 +1,12 @@
 //! The command line from outside: stdout, stderr and exit status of the binary, in a world without systemd and Docker.
 
-#![expect(clippy::unwrap_used, reason = "a scene that cannot be set is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a scene that cannot be set is a failed test")]
 
 mod backups;
+mod broken;
 mod config;
 mod help;
+mod json;
 mod lifecycle;
 mod logs;
 mod repo;

@@ -109,7 +109,7 @@ impl Scene {
 }
 
 /// Strikes out the directory, times and what depends on them.
-fn clean(text: &str, dir: &Path) -> String {
+pub(crate) fn clean(text: &str, dir: &Path) -> String {
     let text = text.replace(&dir.display().to_string(), "/HOME");
     let rules = [
         (r"\b\d+(\.\d)? (ms|s|min)\b", "T"),

@@ -107,7 +107,7 @@ struct Way {
 }
 
 impl Way {
-    fn into_key(&self, key: &str) -> Self {
+    fn to_key(&self, key: &str) -> Self {
         let mut way = self.clone();
         push_key(&mut way.path, key);
         // Services and repositories are sections each, and so is anything else that has keys of its own.
@@ -115,9 +115,10 @@ impl Way {
         way.step(steps, |text| push_key(text, key))
     }
 
-    fn into_element(&self, index: usize) -> Self {
+    fn to_element(&self, index: usize) -> Self {
         let mut way = self.clone();
-        let push = |text: &mut String| *text += &format!("[{index}]");
+        let step = format!("[{index}]");
+        let push = |text: &mut String| text.push_str(&step);
         push(&mut way.path);
         // Each timer and each notification is one.
         let is_listed = way.key.is_empty() && way.outside == Some(0);
@@ -180,11 +181,11 @@ fn hide(config: &mut Value) {
 fn collect<'v>(value: &'v Value, way: &Way, leaves: &mut Vec<(Way, &'v Value)>) {
     match value {
         Value::Object(object) if !object.is_empty() => {
-            object.iter().for_each(|(key, value)| collect(value, &way.into_key(key), leaves));
+            object.iter().for_each(|(key, value)| collect(value, &way.to_key(key), leaves));
         }
         Value::Array(elements) if elements.iter().any(Value::is_object) => {
             let elements = elements.iter().enumerate();
-            elements.for_each(|(index, element)| collect(element, &way.into_element(index), leaves));
+            elements.for_each(|(index, element)| collect(element, &way.to_element(index), leaves));
         }
         _ => {
             let mut way = way.clone();
@@ -216,11 +217,12 @@ fn origin(path: &str, places: &HashMap<String, (usize, usize)>, engine: Option<&
         (".compose.project", ".name"),
         (".backup.tags", ".name"),
     ];
-    let derived = derived.iter().find_map(|(end, other)| beside(end, other));
+    let derived = derived.iter().find_map(|(end, other)| beside(end, other).map(|path| (path, *other)));
     match (path, derived, engine) {
         ("host", ..) => Origin::Hostname,
         ("docker.socket", _, Some(variable)) => Origin::Environment { variable: variable.to_owned() },
-        (_, Some(path), _) if said(&path).is_some() || path.ends_with(".name") => Origin::Derived { path },
+        // A service has a name in any case.
+        (_, Some((path, other)), _) if other == ".name" || said(&path).is_some() => Origin::Derived { path },
         _ => Origin::Default,
     }
 }

@@ -22,14 +22,7 @@ const CHECK: &str = "leftovers";
 pub(super) fn check(config: &Config, scope: &Scope, parts: &[Parts], volumes: &[Volume]) -> Vec<Finding> {
     let mut findings = match crashes::of(&scope.runs_dir()) {
         Ok(left) => left.iter().map(|cut| left_by(config, cut, parts)).collect(),
-        Err(error) => {
-            let code = match error.kind() {
-                std::io::ErrorKind::PermissionDenied => Code::Permission,
-                _ => Code::Failed,
-            };
-            let message = format!("the runs in `{}` cannot be read", scope.runs_dir().display());
-            vec![Finding::problem(CHECK, Failure::new(code, message).because(error.to_string()))]
-        }
+        Err(error) => vec![unreadable(scope, &error)],
     };
     findings.extend(stages(config, scope, volumes).iter().map(|stage| {
         let said = format!("`{}` is a stage that no record names", stage.display());
@@ -40,6 +33,16 @@ pub(super) fn check(config: &Config, scope: &Scope, parts: &[Parts], volumes: &[
         findings.push(Finding::good(CHECK, "none"));
     }
     findings
+}
+
+fn unreadable(scope: &Scope, error: &std::io::Error) -> Finding {
+    let runs = scope.runs_dir();
+    let hint = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "sudo svc doctor".to_owned(),
+        _ => format!("ls -ld {}", runs.display()),
+    };
+    let failure = Failure::new(Code::Failed, format!("the runs in `{}` cannot be read", runs.display()));
+    Finding::problem(CHECK, failure.because(error.to_string()).hint(hint))
 }
 
 fn left_by(config: &Config, cut: &CutOff, parts: &[Parts]) -> Finding {

@@ -2,13 +2,14 @@
 
 use futures_util::future::join_all;
 
-use super::{Finding, Grade, in_time};
+use super::{Finding, Grade, in_time, is_owner};
 use crate::code::Code;
 use crate::config::{Config, Service};
 use crate::failure::Failure;
 use crate::names::RepositoryName;
 use crate::observe::{Parts, reach};
 use crate::outside::Outside;
+use crate::scope::Scope;
 use crate::systemd::ManagerState;
 
 pub(super) async fn restic(outside: &Outside) -> Finding {
@@ -59,8 +60,8 @@ fn needs_docker(service: &Service) -> bool {
 }
 
 /// Each repository that a service is backed up to.
-pub(super) async fn repositories(config: &Config, outside: &Outside) -> Vec<Finding> {
-    join_all(in_use(config).map(|name| repository(config, outside, name))).await
+pub(super) async fn repositories(config: &Config, scope: &Scope, outside: &Outside) -> Vec<Finding> {
+    join_all(in_use(config).map(|name| repository(config, scope, outside, name))).await
 }
 
 pub(super) fn in_use(config: &Config) -> impl Iterator<Item = &RepositoryName> {
@@ -70,7 +71,7 @@ pub(super) fn in_use(config: &Config) -> impl Iterator<Item = &RepositoryName> {
     config.repositories.keys().filter(is_used)
 }
 
-async fn repository(config: &Config, outside: &Outside, name: &RepositoryName) -> Finding {
+async fn repository(config: &Config, scope: &Scope, outside: &Outside, name: &RepositoryName) -> Finding {
     let check = format!("repository {name}");
     let look = async {
         match reach(config, outside, name).await {
@@ -86,10 +87,28 @@ async fn repository(config: &Config, outside: &Outside, name: &RepositoryName) -
             {
                 Finding::new(&check, Grade::Skipped, "not looked at, for want of restic")
             }
-            Err(failure) => Finding::problem(&check, failure),
+            Err(failure) => mended(Finding::problem(&check, failure.clone()), scope, name, failure.code),
         }
     };
     in_time(&check, look).await
+}
+
+/// The same with what is to be done where the failure itself does not say it.
+fn mended(finding: Finding, scope: &Scope, name: &RepositoryName, code: Code) -> Finding {
+    if finding.fix.is_some() {
+        return finding;
+    }
+    let fix = match code {
+        Code::Unreachable => {
+            "look whether its server runs and its disk is there, then: svc doctor".to_owned()
+        }
+        Code::WrongPassword => format!("put the right password into the password file of `{name}`"),
+        Code::Configuration if !is_owner(scope) => "sudo svc doctor".to_owned(),
+        Code::Configuration => format!("mend `repositories.{name}` or its environment file"),
+        Code::Damaged => format!("look into it with restic check before anything is removed from `{name}`"),
+        _ => "svc doctor".to_owned(),
+    };
+    finding.fix(fix)
 }
 
 /// Units that the configuration names and nobody has.

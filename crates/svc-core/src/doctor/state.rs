@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rustix::fs::{Access, StatVfs};
 
-use super::{Finding, Grade};
+use super::{Finding, Grade, is_owner};
 use crate::code::Code;
 use crate::failure::Failure;
-use crate::scope::{Scope, ScopeKind};
+use crate::scope::Scope;
 
 const CHECK: &str = "state";
 const MIB: u64 = 1 << 20;
@@ -19,17 +19,24 @@ const LITTLE: u64 = 256 * MIB;
 pub(super) fn check(scope: &Scope) -> Vec<Finding> {
     let directory = &scope.state_dir;
     // Before the first run it is not there; what is above it says whether it can be.
-    let Some(there) = directory.ancestors().find(|path| path.is_dir()) else { return Vec::new() };
+    let Some(there) = directory.ancestors().find(|path| path.exists()) else { return Vec::new() };
     let mut findings = vec![room(directory, there)];
-    if scope.kind == ScopeKind::System && !rustix::process::geteuid().is_root() {
+    if !is_owner(scope) {
         let said = "only root can tell whether it can be written";
         findings.push(Finding::new(CHECK, Grade::Skipped, said).fix("sudo svc doctor"));
-    } else if let Err(error) = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK) {
+    } else if let Err(why) = writable(there) {
         let failure = Failure::new(Code::Failed, format!("`{}` cannot be written", directory.display()));
-        let fix = format!("make `{}` writable", there.display());
-        findings.push(Finding::problem(CHECK, failure.because(error.to_string()).hint(fix)));
+        let fix = format!("ls -ld {}", there.display());
+        findings.push(Finding::problem(CHECK, failure.because(why).hint(fix)));
     }
     findings
+}
+
+fn writable(there: &Path) -> Result<(), String> {
+    if !there.is_dir() {
+        return Err(format!("`{}` is not a directory", there.display()));
+    }
+    rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| error.to_string())
 }
 
 fn room(directory: &Path, there: &Path) -> Finding {
@@ -48,9 +55,10 @@ fn room(directory: &Path, there: &Path) -> Finding {
 fn judge(directory: &Path, room: &StatVfs) -> Finding {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let no_inode = room.f_files > 0 && room.f_favail == 0;
-    let said = match no_inode {
-        true => format!("`{}` has no room for one more file", directory.display()),
-        false => format!("`{}` has {} MiB free", directory.display(), free / MIB),
+    let said = if no_inode {
+        format!("`{}` has no room for one more file", directory.display())
+    } else {
+        format!("`{}` has {} MiB free", directory.display(), free / MIB)
     };
     let grade = match free {
         _ if no_inode => Grade::Problem,

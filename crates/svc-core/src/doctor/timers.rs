@@ -1,7 +1,7 @@
 //! Whether backups are made by themselves.
 
 use super::programs::in_use;
-use super::{Finding, Grade, in_time, systemctl};
+use super::{Finding, Grade, in_time, is_owner, systemctl};
 use crate::config::Config;
 use crate::names::RepositoryName;
 use crate::outside::Outside;
@@ -92,6 +92,5 @@ fn failed(scope: &Scope, timer: &TimerOverview) -> Option<Finding> {
 }
 
 fn sudo(scope: &Scope) -> String {
-    let may = scope.kind == ScopeKind::User || rustix::process::geteuid().is_root();
-    if may { systemctl(scope).to_owned() } else { format!("sudo {}", systemctl(scope)) }
+    if is_owner(scope) { systemctl(scope).to_owned() } else { format!("sudo {}", systemctl(scope)) }
 }

@@ -15,7 +15,7 @@ fn id(began: Timestamp, pid: u32) -> RunId {
     RunId::new(began, pid)
 }
 
-fn event(seq: u64, run: &RunId, body: serde_json::Value) -> Event {
+fn event(seq: u64, run: &RunId, body: &serde_json::Value) -> Event {
     let mut event = json!({"seq": seq, "at": "2026-11-20T12:00:00Z", "run": run});
     event.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
     serde_json::from_value(event).unwrap()
@@ -43,7 +43,7 @@ fn unit(name: &str) -> serde_json::Value {
 fn write(directory: &Path, run: &RunId, bodies: &[serde_json::Value]) -> RunLog {
     let mut log = RunLog::create(directory, run).unwrap();
     for (seq, body) in (0..).zip(bodies) {
-        log.append(&event(seq, run, body.clone())).unwrap();
+        log.append(&event(seq, run, body)).unwrap();
     }
     log
 }
@@ -103,8 +103,7 @@ fn what_a_crashed_run_stopped_is_named_also_when_it_was_about_to() {
         json!({"event": "stopped", "service": "notes", "target": unit("notes.service")}),
     ];
     let seen = |bodies: &[serde_json::Value]| {
-        let events: Vec<Event> =
-            (0..).zip(bodies).map(|(seq, body)| event(seq, &run, body.clone())).collect();
+        let events: Vec<Event> = (0..).zip(bodies).map(|(seq, body)| event(seq, &run, body)).collect();
         cut_off(&run, &events)
     };
     let both: Vec<Target> = serde_json::from_value(targets.clone()).unwrap();

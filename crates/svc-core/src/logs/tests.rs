@@ -16,7 +16,7 @@ fn request() -> LogRequest {
 
 #[tokio::test]
 async fn units_and_containers_come_in_the_order_of_time() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "web one");
     house.docker.write("shop-db-1", at(2), "db two");
     house.docker.write("shop-web-1", at(4), "web four");
@@ -28,7 +28,7 @@ async fn units_and_containers_come_in_the_order_of_time() {
 
 #[tokio::test]
 async fn the_tail_is_of_all_sources_together() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     house.docker.write("shop-web-1", at(4), "four");
     house.docker.write("shop-db-1", at(2), "two");
@@ -44,7 +44,7 @@ async fn the_tail_is_of_all_sources_together() {
 
 #[tokio::test]
 async fn since_leaves_out_what_is_older() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     house.docker.write("shop-db-1", at(2), "two");
     house.journal(&[(1, "old"), (3, "three")]);
@@ -54,7 +54,7 @@ async fn since_leaves_out_what_is_older() {
 
 #[tokio::test]
 async fn without_docker_the_journal_is_shown_and_the_rest_is_named() {
-    let house = House::new().await;
+    let house = House::new();
     house.journal(&[(1, "one")]);
     house.docker.set_reachable(false);
     let (lines, code) = house.read(&request()).await;
@@ -67,7 +67,7 @@ async fn without_docker_the_journal_is_shown_and_the_rest_is_named() {
 
 #[tokio::test]
 async fn a_journal_that_cannot_be_read_does_not_end_the_containers() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     house.break_journal("echo 'Failed to open journal: Bad message' >&2; exit 1");
     let (lines, code) = house.read(&request()).await;
@@ -83,7 +83,7 @@ async fn a_journal_that_cannot_be_read_does_not_end_the_containers() {
 
 #[tokio::test]
 async fn what_comes_later_is_followed_without_gap_or_double() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     house.journal(&[(2, "two")]);
     let mut reading = house.follow(&request()).await;
@@ -97,7 +97,7 @@ async fn what_comes_later_is_followed_without_gap_or_double() {
 
 #[tokio::test]
 async fn a_container_that_starts_again_is_read_on() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     let mut reading = house.follow(&request()).await;
     assert_eq!(reading.next(1).await, ["web one"]);
@@ -114,7 +114,7 @@ async fn a_container_that_starts_again_is_read_on() {
 
 #[tokio::test]
 async fn a_container_made_anew_keeps_its_place_and_a_new_one_gets_its_own() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "old");
     let mut reading = house.follow(&request()).await;
     assert_eq!(reading.next(1).await, ["web old"]);
@@ -133,7 +133,7 @@ async fn a_container_made_anew_keeps_its_place_and_a_new_one_gets_its_own() {
 
 #[tokio::test]
 async fn an_engine_that_goes_and_comes_back_is_told_once_and_read_on() {
-    let house = House::new().await;
+    let house = House::new();
     house.docker.write("shop-web-1", at(1), "one");
     let mut reading = house.follow(&request()).await;
     assert_eq!(reading.next(1).await, ["web one"]);
@@ -165,7 +165,7 @@ async fn a_log_that_ends_although_its_container_runs_is_asked_for_again() {
 
 #[tokio::test]
 async fn the_end_of_the_journal_does_not_end_the_containers() {
-    let house = House::new().await;
+    let house = House::new();
     house.break_journal("case \" $* \" in *' --follow '*) kill -9 $$ ;; esac");
     let mut reading = house.follow(&request()).await;
     let told = reading.next(1).await;
@@ -176,7 +176,7 @@ async fn the_end_of_the_journal_does_not_end_the_containers() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_holds_the_sources_up() {
-    let house = House::new().await;
+    let house = House::new();
     let entry = |second| Written {
         at: at(second),
         stream: OutputStream::Stdout,
@@ -199,7 +199,7 @@ async fn a_reader_that_takes_nothing_holds_the_sources_up() {
 
 #[tokio::test]
 async fn reading_ends_when_the_reader_goes() {
-    let house = House::new().await;
+    let house = House::new();
     let mut reading = house.follow(&request()).await;
     house.docker.write("shop-web-1", at(1), "one");
     assert_eq!(reading.next(1).await, ["web one"]);

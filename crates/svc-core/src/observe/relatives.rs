@@ -78,12 +78,16 @@ pub(super) async fn look(
         .collect())
 }
 
-/// A unit with its members after it: services that run, or that somebody enabled.
+/// A unit with its members after it: services that run, or that somebody enabled. A glance does not see the latter; but
+/// what is off and of no use to anybody is not in the manager's memory either.
 pub(super) fn with_members(unit: &Seen, known: &HashMap<UnitName, Seen>) -> Vec<Seen> {
     let members = unit.1.iter().flat_map(|details| &details.members);
     let services = members.filter(|name| name.as_str().ends_with(".service"));
-    let counts =
-        |(unit, details): &&Seen| unit.active != ActiveState::Inactive || is_wanted(details.as_ref());
+    let counts = |(unit, details): &&Seen| match details {
+        _ if unit.active != ActiveState::Inactive => true,
+        Some(details) => is_wanted(Some(details)),
+        None => unit.load == LoadState::Loaded,
+    };
     let members = services.filter_map(|name| known.get(name)).filter(counts);
     std::iter::once(unit).chain(members).cloned().collect()
 }

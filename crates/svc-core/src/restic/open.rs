@@ -1,5 +1,7 @@
 //! The repositories of a configuration made ready: environment files read, secret files looked at.
 
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{RepositoryAccess, ResticError, ResticProgram, ResticSettings, Secret};
@@ -47,7 +49,7 @@ fn access(
     let mut variables = Vec::new();
     if let Some(file) = &repository.environment_file {
         look(name, file, credentials, warnings)?;
-        let read = env_file::read(file).map_err(|error| settings_error(name, &error))?;
+        let read = env_file::read(file).map_err(|error| settings_error(name, file, &error))?;
         warnings.extend(read.odd_lines.iter().map(|odd| SecretWarning {
             text: format!("environment file `{}`: {odd}", file.display()),
             fix: format!("mend line {} of {}", odd.line, file.display()),
@@ -81,7 +83,7 @@ fn look(
                 secret_file::SecretFileFault::TooOpen { .. } => {
                     ResticError::LooseSecret { path: error.file, fault: error.fault.to_string() }
                 }
-                _ => settings_error(name, &error),
+                _ => settings_error(name, file, &error),
             });
         }
     }
@@ -94,10 +96,18 @@ impl From<&GroupReadable> for SecretWarning {
     }
 }
 
-fn settings_error(name: &RepositoryName, error: &dyn std::error::Error) -> ResticError {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let reason = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+fn settings_error(name: &RepositoryName, file: &Path, error: &(dyn Error + 'static)) -> ResticError {
+    let causes = || std::iter::successors(error.source(), |&cause| cause.source());
+    if causes().any(is_denial) {
+        return ResticError::ClosedSecret { path: file.to_owned() };
+    }
+    let reason = causes().fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
     ResticError::Settings { repository: name.to_string(), reason }
+}
+
+fn is_denial(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]
@@ -138,5 +148,19 @@ mod tests {
         let (warnings, error) = warnings_and_error(0o640);
         assert_eq!((warnings.len(), error), (1, None));
         assert_eq!(warnings_and_error(0o600), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_file_that_this_user_may_not_read_is_a_matter_of_permission() {
+        let fault = |kind: io::ErrorKind| {
+            let fault = secret_file::SecretFileFault::Unreadable(kind.into());
+            let error = secret_file::SecretFileError { file: "/secret".into(), fault };
+            settings_error(&"local".parse().unwrap(), Path::new("/secret"), &error)
+        };
+        assert_eq!(
+            fault(io::ErrorKind::PermissionDenied),
+            ResticError::ClosedSecret { path: "/secret".into() }
+        );
+        assert!(matches!(fault(io::ErrorKind::InvalidInput), ResticError::Settings { .. }));
     }
 }

@@ -98,7 +98,8 @@ impl Heard {
     }
 
     fn keep(&mut self, text: &str) {
-        let text = text.trim_end();
+        // What clears a line of a terminal is no text.
+        let text = text.trim_end().trim_start_matches("\u{1b}[2K");
         if text.is_empty() {
             return;
         }
@@ -217,6 +218,12 @@ mod tests {
     fn a_flood_leaves_its_end() {
         let text = heard(&format!("{}the end\n", "é garbage\n".repeat(1_000_000))).into_text();
         assert!(text.len() <= TAIL && text.ends_with("the end\n"), "{}", text.len());
+    }
+
+    #[test]
+    fn what_clears_a_terminals_line_is_left_out() {
+        let heard = heard("\u{1b}[2Ksignal terminated received, cleaning up\n");
+        assert_eq!(heard.into_text(), "signal terminated received, cleaning up\n");
     }
 
     #[test]

@@ -6,13 +6,17 @@ const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
+/// Units of these names have containers that tell how they are: there is no need to ask each for other members.
+const STACKS: [&str; 2] = ["docker-compose-", "podman-compose-"];
+
 /// Interface and name of what has to be asked about a unit that is listed like this.
 pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
     let name = unit.name.as_str();
-    if name.ends_with(".timer") {
+    let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+    if kind == "timer" {
         return vec![(TIMER, "NextElapseUSecRealtime"), (TIMER, "NextElapseUSecMonotonic")];
     }
-    if name.ends_with(".target") {
+    if kind == "target" {
         return vec![(UNIT, since(unit.active)), (UNIT, "ConsistsOf")];
     }
     let is_up = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
@@ -21,8 +25,11 @@ pub(super) fn questions(unit: &Unit) -> Vec<(&'static str, &'static str)> {
         asked.push((UNIT, "FreezerState"));
     }
     // What has a main process does not just remain after its exit.
-    if name.ends_with(".service") && !(is_up && unit.sub == "running") {
+    if kind == "service" && !(is_up && unit.sub == "running") {
         asked.extend([(SERVICE, "Type"), (SERVICE, "RemainAfterExit")]);
+        if !STACKS.iter().any(|prefix| name.starts_with(prefix)) {
+            asked.push((UNIT, "ConsistsOf"));
+        }
     }
     asked
 }

@@ -137,7 +137,7 @@ mod tests {
             ];
             let timer = properties(values).details_of("a.timer").timer;
             assert_eq!((timer.last, timer.unit), (None, Some(unit_name("a.service"))));
-            timer.next.map(|next| next.as_second())
+            timer.next.map(Timestamp::as_second)
         };
         assert_eq!(next(60_000_000, 0), Some(60));
         assert_eq!(next(0, 130_000_000), Some(30));

@@ -261,11 +261,11 @@ impl House {
     }
 
     /// The moment of the next plan: a second after the one before.
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         noon().checked_add(SignedDuration::from_secs(i64::from(self.runs.load(Ordering::Relaxed)))).unwrap()
     }
 
-    fn outside(&self) -> Outside {
+    pub(crate) fn outside(&self) -> Outside {
         self.tap.on(Outside {
             systemd: Arc::new(self.systemd.clone()),
             docker: Arc::new(self.docker.clone()),

@@ -24,6 +24,8 @@ mod schedule;
 #[cfg(test)]
 mod show;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod tap;
 #[cfg(test)]
 mod way_back;

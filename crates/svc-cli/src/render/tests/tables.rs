@@ -80,13 +80,14 @@ fn wide_letters_and_long_names_stay_in_their_columns() {
     table.row(row("a", "12 B", "日本語のとても長い説明文がここにあります"));
     table.row(row(&"x".repeat(63), "0 B", ""));
     assert_snapshot!(anstream::adapter::strip_str(&table.text(60)), @r"
-    name                         size  note
-    請求書                    1.2 GiB  größer als sonst
-    a                            12 B  日本語のとても長い説明
-                                       文がここにあります
-    xxxxxxxxxxxxxxxxxxxxxxxx      0 B
-    xxxxxxxxxxxxxxxxxxxxxxxx
-    xxxxxxxxxxxxxxx
+    name                              size  note
+    請求書                         1.2 GiB  größer als sonst
+    a                                 12 B  日本語のとても長い
+                                            説明文がここにあり
+                                            ます
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxx      0 B
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    xxxxx
     ");
 }
 

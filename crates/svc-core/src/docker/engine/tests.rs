@@ -280,9 +280,8 @@ async fn a_log_is_asked_for_with_times_and_comes_in_entries() {
     let entries: Vec<Written> = portions.into_iter().flat_map(Result::unwrap).collect();
     let texts: Vec<_> =
         entries.iter().map(|entry| (entry.stream, entry.bytes.as_slice(), entry.ends)).collect();
-    use OutputStream::{Stderr, Stdout};
-    let wanted: [(_, &[u8], _); 3] =
-        [(Stdout, b"one", true), (Stderr, b"two", true), (Stdout, b"open", false)];
+    let (out, err) = (OutputStream::Stdout, OutputStream::Stderr);
+    let wanted: [(_, &[u8], _); 3] = [(out, b"one", true), (err, b"two", true), (out, b"open", false)];
     assert_eq!(texts, wanted);
     assert_eq!(
         server.requests(),
@@ -306,7 +305,7 @@ async fn a_log_that_cannot_be_read_says_why() {
     assert_eq!(server.requests().len(), 1);
     let new = "client version 1.44 is too new. Maximum supported API version is 1.41";
     let server = Server::new(move |_, number| if number == 1 { message(400, new) } else { json("") });
-    engine(&server).logs("web-1", query).await.unwrap();
+    drop(engine(&server).logs("web-1", query).await.unwrap());
     assert!(server.requests()[1].starts_with("GET /v1.41/"), "{:?}", server.requests());
 }
 

@@ -55,7 +55,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 }
 
 impl House {
-    pub(super) async fn new() -> Self {
+    pub(super) fn new() -> Self {
         let docker = FakeDocker::new()
             .with(FakeContainer::compose("shop", "web").running())
             .with(FakeContainer::compose("shop", "db").running());

@@ -214,8 +214,24 @@ fn unit(number: usize) -> Unit {
     }
 }
 
+/// The answer to a `Get`.
+fn property(call: &Message) -> Message {
+    let body = call.body();
+    let (_, name): (&str, &str) = body.deserialize().unwrap();
+    let value: Variant<'_> = match name {
+        "Type" => "oneshot".into(),
+        "RemainAfterExit" => true.into(),
+        "FreezerState" => "running".into(),
+        _ => 1_000_000_u64.into(),
+    };
+    reply(call, &value)
+}
+
 fn properties(call: &Message) -> Message {
     let body = call.body();
+    if call.header().member().is_some_and(|member| member == "Get") {
+        return property(call);
+    }
     let interface: &str = body.deserialize().unwrap();
     let values: std::collections::HashMap<&str, Variant<'_>> = if interface.ends_with("Service") {
         [("Type", "oneshot".into()), ("RemainAfterExit", true.into())].into()
@@ -243,6 +259,42 @@ async fn details_are_asked_for_all_at_once_and_come_in_order() {
         assert!(details.remains_after_exit);
         assert_eq!(details.file_state, format!("/unit/u{number}"));
     }
+}
+
+#[tokio::test]
+async fn a_glance_asks_for_little_all_at_once() {
+    // A running service, one that only remains, a timer; nothing is answered before the last question is in.
+    let mut asked = [unit(0), unit(1), unit(2)];
+    "running".clone_into(&mut asked[0].sub);
+    asked[2].name = unit_name("u2.timer");
+    let questions = 2 + 5 + 2;
+    let waiting = std::sync::Mutex::new(Vec::new());
+    let manager = Manager::new(move |member, call| {
+        let mut waiting = waiting.lock().unwrap();
+        assert_eq!(member, "Get");
+        waiting.push(call.clone());
+        if waiting.len() < questions { vec![] } else { waiting.drain(..).map(Act::Answer).collect() }
+    });
+    let seen = Bus::new(manager.address()).glance(&asked).await.unwrap();
+    assert_eq!(manager.calls().len(), questions);
+    assert_eq!(seen.iter().map(|unit| unit.remains_after_exit).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(seen.iter().map(|unit| unit.since.is_some()).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(seen.iter().map(|unit| unit.timer.next.is_some()).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[tokio::test]
+async fn units_are_found_by_a_glob_in_one_call() {
+    let rows = |call: &Message| {
+        let body = call.body();
+        let (states, globs): (Vec<String>, Vec<String>) = body.deserialize().unwrap();
+        assert_eq!((states.len(), globs), (0, vec!["svc-*.timer".to_owned()]));
+        let none = ObjectPath::try_from("/").unwrap();
+        let row = ("svc-a.timer", "what", "loaded", "active", "waiting", "", none.clone(), 0_u32, "", none);
+        reply(call, &vec![row])
+    };
+    let manager = Manager::new(move |_, _| vec![Act::Send(rows)]);
+    let units = Bus::new(manager.address()).matching("svc-*.timer").await.unwrap();
+    assert_eq!(units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>(), ["svc-a.timer"]);
 }
 
 #[tokio::test]

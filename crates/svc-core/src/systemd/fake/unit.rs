@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::names::UnitName;
-use crate::systemd::{ActiveState, LoadState, TimerDetails, Unit, UnitDetails};
+use crate::systemd::{ActiveState, LoadState, TimerDetails, Unit, UnitDetails, glance};
 use crate::testing::unit_name;
 
 /// What a started service does.
@@ -310,7 +310,7 @@ impl FakeUnit {
     /// What a glance at its properties tells.
     #[must_use]
     pub fn glance(&self) -> UnitDetails {
-        let all = self.details();
+        let (all, asked) = (self.details(), glance::questions(&self.unit()));
         UnitDetails {
             file_state: String::new(),
             timeout_start: None,
@@ -318,7 +318,11 @@ impl FakeUnit {
             triggered_by: Vec::new(),
             result: String::new(),
             restarts: 0,
-            members: if self.name.as_str().ends_with(".target") { all.members } else { Vec::new() },
+            members: if asked.iter().any(|(_, name)| *name == "ConsistsOf") {
+                all.members
+            } else {
+                Vec::new()
+            },
             timer: TimerDetails { next: all.timer.next, ..TimerDetails::default() },
             ..all
         }

@@ -24,6 +24,7 @@ fn written(stream: OutputStream, text: &str, ends: bool) -> Written {
 
 #[test]
 fn frames_tell_the_stream_the_time_and_the_text() {
+    use OutputStream::{Stderr, Stdout};
     let bytes = [
         frame(1, format!("{TIME} out\n").as_bytes()),
         frame(2, format!("{TIME} err\n").as_bytes()),
@@ -31,7 +32,6 @@ fn frames_tell_the_stream_the_time_and_the_text() {
         frame(1, format!("{TIME} half").as_bytes()),
         frame(1, format!("{TIME} \n").as_bytes()),
     ];
-    use OutputStream::{Stderr, Stdout};
     let wanted = [
         written(Stdout, "out", true),
         written(Stderr, "err", true),

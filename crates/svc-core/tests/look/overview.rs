@@ -1,40 +1,23 @@
 //! Every service at a glance, on fakes: what is seen, and with how many questions.
 
-use std::sync::Arc;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use svc_core::config::{Config, Defaults, parse};
-use svc_core::outside::Outside;
+use svc_core::config::Config;
 use svc_core::overview::{Health, Overview, ServiceOverview, overview};
 use svc_core::restic::fake::FakeRestic;
-use svc_core::scope::{Environment, Scope};
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{FakeContainer, FakeDocker, FakeSystemd, FakeUnit, SystemdCall};
 
-fn noon() -> Timestamp {
-    "2026-11-20T12:00:00Z".parse().unwrap()
-}
+use crate::stage::{config, noon, outside, scope};
 
 fn ago(hours: i64) -> Timestamp {
     noon() - SignedDuration::from_hours(hours)
 }
 
-fn scope() -> Scope {
-    let state_dir = "/nonexistent/svc".into();
-    Scope { state_dir, ..Scope::system(&Environment::default()) }
-}
-
-fn config(text: &str) -> Config {
-    parse(text.as_bytes(), &Defaults::of(&scope(), "home")).unwrap()
-}
-
 async fn look(config: &Config, systemd: &FakeSystemd, docker: &FakeDocker) -> Overview {
-    let outside = Outside {
-        systemd: Arc::new(systemd.clone()),
-        docker: Arc::new(docker.clone()),
-        restic: Arc::new(FakeRestic::new()),
-    };
-    overview(config, &scope(), &outside, noon()).await
+    let outside = outside(systemd, docker, FakeRestic::new());
+    overview(config, &scope(Path::new("/nonexistent")), &outside, noon()).await
 }
 
 async fn service(text: &str, systemd: FakeSystemd, docker: FakeDocker) -> ServiceOverview {
@@ -67,6 +50,23 @@ async fn a_thousand_services_cost_no_more_questions_than_ten() {
         assert!(seen.services.iter().all(|service| service.state.text == "running"), "{count}");
         assert_eq!((systemd.round_trips(), docker.requests()), (2, 1), "{count} services");
         assert!(matches!(systemd.calls()[1], SystemdCall::Glance(_)));
+    }
+}
+
+#[tokio::test]
+async fn what_holds_others_together_is_as_they_are() {
+    for root in [FakeUnit::new("db.target"), FakeUnit::compose("db.service")] {
+        let (text, name) = (NOTES.replace("notes.service", root.unit().name.as_str()), root.unit().name);
+        let systemd =
+            FakeSystemd::new().with(root.consists_of("a.service").consists_of("b.service").active());
+        let systemd = systemd.with(FakeUnit::new("a.service").active()).with(FakeUnit::new("b.service"));
+        let word =
+            async |systemd: &FakeSystemd| service(&text, systemd.clone(), FakeDocker::new()).await.state.text;
+        assert_eq!(word(&systemd).await, "partial (1/2)", "{name}");
+        systemd.change("b.service", FakeUnit::masked);
+        assert_eq!(word(&systemd).await, "running", "{name}");
+        systemd.change("a.service", FakeUnit::inactive);
+        assert_eq!(word(&systemd).await, "stopped", "{name}");
     }
 }
 
