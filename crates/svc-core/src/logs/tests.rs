@@ -148,7 +148,7 @@ async fn an_engine_that_goes_and_comes_back_is_told_once_and_read_on() {
 
 #[tokio::test]
 async fn a_log_that_ends_although_its_container_runs_is_asked_for_again() {
-    let house = House::new().await;
+    let house = House::new();
     let mut reading = house.follow(&request()).await;
     house.docker.write("shop-web-1", at(1), "one");
     assert_eq!(reading.next(1).await, ["web one"]);
