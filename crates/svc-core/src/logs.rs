@@ -82,13 +82,13 @@ pub async fn read(
     request: &LogRequest,
     out: mpsc::Sender<Vec<Told>>,
 ) -> Code {
-    let Sources { units, containers, docker: failure, may_have_containers, names, .. } = sources;
+    let Sources { units, containers, docker, systemd, may_have_containers, names, .. } = sources;
     let (lanes, heard) = Lanes::new();
     // All lanes are there before the first source speaks: the past is complete when none is behind.
     let journal = (!units.is_empty()).then(|| lanes.open(false));
     let containers: Vec<_> = containers.into_iter().map(|one| (one, lanes.open(false))).collect();
-    let is_away = failure.is_some();
-    if let Some(failure) = failure {
+    let is_away = docker.is_some();
+    for failure in docker.into_iter().chain(systemd) {
         lanes.note(failure);
     }
     let now = (systems.now)();

@@ -23,6 +23,8 @@ pub struct Sources {
     pub(super) containers: Vec<(Container, Arc<Source>)>,
     /// Why there may be containers that nobody knows of.
     pub(super) docker: Option<Failure>,
+    /// Why there may be units that nobody knows of.
+    pub(super) systemd: Option<Failure>,
     /// Docker has to be watched, because containers may come.
     pub(super) may_have_containers: bool,
     pub(super) names: Names,
@@ -62,6 +64,7 @@ impl Sources {
         Self {
             containers,
             docker: parts.docker.clone().filter(|_| may_have_containers),
+            systemd: parts.systemd.clone(),
             may_have_containers: parts.docker.is_none() || may_have_containers,
             // A unit that is gone may have left something in the journal.
             is_data_only: word == StateWord::DataOnly && parts.systemd.is_none() && units.is_empty(),

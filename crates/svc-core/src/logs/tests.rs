@@ -8,7 +8,7 @@ use house::{House, at};
 
 use super::*;
 use crate::docker::{OutputStream, Written};
-use crate::testing::FakeContainer;
+use crate::testing::{DockerCall, DockerVerb, FakeContainer};
 
 fn request() -> LogRequest {
     LogRequest { since: None, tail: None, grep: None, follow: false }
@@ -143,6 +143,23 @@ async fn an_engine_that_goes_and_comes_back_is_told_once_and_read_on() {
     house.docker.write("shop-web-1", at(2), "meanwhile");
     house.docker.set_reachable(true);
     assert_eq!(reading.next(1).await, ["web meanwhile"]);
+    reading.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_log_that_ends_although_its_container_runs_is_asked_for_again() {
+    let house = House::new();
+    let mut reading = house.follow(&request()).await;
+    house.docker.write("shop-web-1", at(1), "one");
+    assert_eq!(reading.next(1).await, ["web one"]);
+    house.docker.cut_followers();
+    // That it runs is asked when the log has ended.
+    let asked = DockerCall::Container(DockerVerb::Inspect, "shop-web-1".to_owned());
+    while !house.docker.calls().contains(&asked) {
+        tokio::task::yield_now().await;
+    }
+    house.docker.write("shop-web-1", at(2), "two");
+    assert_eq!(reading.next(1).await, ["web two"]);
     reading.nothing_more().await;
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Desk {
     taken: HashMap<String, usize>,
     /// Told after each change of a log or a container.
     changed: watch::Sender<()>,
+    /// How often all answers under way were cut.
+    cuts: usize,
     listeners: Vec<mpsc::UnboundedSender<Result<Happening, DockerError>>>,
 }
 
@@ -63,6 +65,13 @@ impl FakeDocker {
         }
     }
 
+    /// Ends all logs that are being followed, as a proxy before the engine does with what is idle.
+    pub fn cut_followers(&self) {
+        let mut inner = self.lock();
+        inner.desk.cuts += 1;
+        inner.desk.note_change();
+    }
+
     /// How many entries of this container's log have been given out.
     #[must_use]
     pub fn taken(&self, name: &str) -> usize {
@@ -84,15 +93,17 @@ impl FakeDocker {
     }
 
     pub(super) fn writing(&self, id: String, query: LogQuery) -> Writing {
-        let (first, changed) = {
+        let (first, changed, cuts) = {
             let inner = self.lock();
             let all = inner.desk.logs.get(&id).map_or(0, Vec::len);
-            (query.tail.map_or(0, |tail| all.saturating_sub(tail)), inner.desk.changed.subscribe())
+            let first = query.tail.map_or(0, |tail| all.saturating_sub(tail));
+            (first, inner.desk.changed.subscribe(), inner.desk.cuts)
         };
         let step = move |(docker, id, from, mut changed): (Self, String, usize, watch::Receiver<()>)| async move {
             loop {
                 changed.mark_unchanged();
                 let (found, more) = docker.read(&id, from);
+                let more = more && docker.lock().desk.cuts == cuts;
                 if found.is_empty() && !(more && query.follow && changed.changed().await.is_ok()) {
                     return None;
                 }
