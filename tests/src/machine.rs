@@ -22,6 +22,7 @@ use crate::{
     store::Store,
     template::{Description, Template},
     tool::say,
+    wait,
 };
 
 /// Longest time for a clean power-off: systemd itself gives a unit 90 s.
@@ -328,10 +329,14 @@ impl Machine {
     /// Ends what lives of the box and detaches its disks.
     fn clean_up(&mut self) -> Result<()> {
         clean_up(&self.store, &self.name)?;
-        self.leader = None;
         let child = self.boot.take().map(|boot| boot.child).or(self.child.take());
         if let Some(mut child) = child {
             child.wait()?;
+        }
+        // With its PID 1 its namespaces go; the host's own PID 1 buries it.
+        if let Some(leader) = self.leader.take() {
+            let process = PathBuf::from(format!("/proc/{leader}"));
+            wait::until(Duration::from_secs(5), || Ok(!process.exists()))?;
         }
         Ok(())
     }
