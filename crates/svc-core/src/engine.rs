@@ -21,6 +21,7 @@ use crate::code::Code;
 use crate::config::Config;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::names::RunId;
 use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
@@ -47,6 +48,8 @@ pub struct Engine {
     pub cancel: Cancel,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Where a test stops it.
+    pub faults: Arc<Faults>,
 }
 
 impl Engine {
