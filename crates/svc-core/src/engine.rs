@@ -3,6 +3,7 @@
 mod backup;
 mod control;
 mod health;
+mod pause;
 mod prior;
 mod recovery;
 mod restore;
