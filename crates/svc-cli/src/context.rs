@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) scope: Arc<Scope>,
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Outside,
+    /// Where programs are looked for.
+    pub(crate) path: OsString,
     /// What is odd about the secret files.
     pub(crate) warnings: Vec<SecretWarning>,
 }
@@ -53,7 +55,14 @@ impl Context {
         let config = read(&scope)?;
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        Ok(Self {
+            global,
+            scope: Arc::new(scope),
+            config: Arc::new(config),
+            outside,
+            path: search_path(),
+            warnings,
+        })
     }
 
     /// The same for what must work also when the configuration does not: what was stopped is started all the same.
@@ -69,7 +78,14 @@ impl Context {
         };
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        Ok(Self {
+            global,
+            scope: Arc::new(scope),
+            config: Arc::new(config),
+            outside,
+            path: search_path(),
+            warnings,
+        })
     }
 
     /// What a run in a unit of its own stands on: the places that it was handed, and the configuration that lies there.
@@ -84,7 +100,8 @@ impl Context {
             temp_dir: order.temp_dir.clone(),
         };
         let (outside, warnings) = connect(&scope, &config, settings);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        let path = order.path.clone().into();
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, path, warnings })
     }
 
     /// Whether the shipped unit files find what this process works with.
