@@ -145,17 +145,18 @@ fn every_width_from_40_to_200_columns_holds_every_table() {
 #[test]
 fn a_wide_list_has_health_and_the_next_run_and_a_narrow_one_the_backups() {
     assert_snapshot!(service_table(&overview(), look(140)), @r"
-    service              state            health   since  last good backup       next
-    paperless            ● running        healthy    9 h  local 3 h, remote 3 h  in 15 h
-    home-assistant-core  ◐ partial (2/3)                  local 3 h                       home-assistant-core-db-1: Exited (1) 2 hours ago
-    music                ? unknown                        local never                     Docker cannot be reached
+    service              state            health   since  last good backup          next
+    paperless            ● running        healthy    9 h  local 3 h, remote 3 h     in 15 h
+    home-assistant-core  ◐ partial (2/3)                  local 3 h (failed since)           home-assistant-core-db-1: Exited (1) 2 hours ago
+    music                ? unknown                        local never                        Docker cannot be reached
     caddy                ○ stopped                        not backed up
     ");
     assert_snapshot!(service_table(&overview(), look(60)), @r"
     service              state            last good backup
     paperless            ● running        local 3 h, remote 3
                                           h
-    home-assistant-core  ◐ partial (2/3)  local 3 h
+    home-assistant-core  ◐ partial (2/3)  local 3 h (failed
+                                          since)
     music                ? unknown        local never
     caddy                ○ stopped        not backed up
     ");
@@ -165,7 +166,8 @@ fn a_wide_list_has_health_and_the_next_run_and_a_narrow_one_the_backups() {
     paperless     ● running    local 3 h,
                                remote 3 h
     home-assista  ◐ partial    local 3 h
-    nt-core       (2/3)
+    nt-core       (2/3)        (failed
+                               since)
     music         ? unknown    local never
     caddy         ○ stopped    not backed
                                up
