@@ -6,6 +6,7 @@ mod backups;
 mod broken;
 mod config;
 mod help;
+mod hostile;
 mod json;
 mod lifecycle;
 mod logs;
