@@ -58,7 +58,7 @@ fn unknown_hint(unknown: &UnknownName) -> String {
         _ if *is_other_kind && *kind == "repository" => {
             format!("`{name}` is a service: the repository comes first, then the service")
         }
-        _ if *is_other_kind => format!("`{name}` is a repository: it comes first, then the service"),
+        _ if *is_other_kind => format!("`{name}` is a repository and no service: see `svc list`"),
         Some(name) => format!("did you mean `{name}`?"),
         None if name == "all" => format!("this takes one {kind}: see `svc list`"),
         None if *kind == "service" && name.contains(',') => "put spaces between services".to_owned(),

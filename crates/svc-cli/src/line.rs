@@ -102,8 +102,9 @@ fn tell(error: &Error, line: &[OsString]) -> ExitCode {
     let text = error.render();
     if output.json {
         let text = text.to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let message: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let message = message.join(" ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
         return exit::code(output, Err(Failure::new(Code::Usage, message).hint(help)));
     }
     let colour = RenderChoice::detect(output).colour_on_stderr();

@@ -5,6 +5,7 @@
 mod backups;
 mod broken;
 mod config;
+mod failures;
 mod help;
 mod hostile;
 mod json;
