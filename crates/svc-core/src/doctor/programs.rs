@@ -133,8 +133,12 @@ pub(super) fn missing_sources(
         .filter(|(_, failure)| !told(failure))
         .map(|(service, failure)| {
             let finding = Finding::problem(format!("service {}", service.name), failure);
-            let mend = || format!("bring it back, or mend `services.{}.backup`", service.name);
-            Finding { fix: finding.fix.clone().or_else(|| Some(mend())), ..finding }
+            let mend = format!("mend `services.{}.backup`", service.name);
+            let fix = match &finding.fix {
+                Some(hint) => format!("{mend}: {hint}"),
+                None => format!("bring it back, or {mend}"),
+            };
+            finding.fix(fix)
         })
         .collect()
 }

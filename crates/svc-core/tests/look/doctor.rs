@@ -163,7 +163,7 @@ async fn what_the_next_backup_would_miss_is_a_problem_today() {
     assert_eq!(
         told,
         [
-            ("service notes", "did you mean `shop_db`?"),
+            ("service notes", "mend `services.notes.backup`: did you mean `shop_db`?"),
             ("service notes", "bring it back, or mend `services.notes.backup`")
         ]
     );
