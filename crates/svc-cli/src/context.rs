@@ -37,9 +37,8 @@ const MOST_PROBLEMS: usize = 5;
 const SAMPLE: &str = r#"{
   "services": {
     "notes": {
-      "name": "notes",
       "units": ["notes.service"],
-      "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+      "backup": {"enable": true, "paths": ["/var/lib/notes"]}
     }
   },
   "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}

@@ -60,9 +60,8 @@ fn a_missing_configuration_comes_with_one_to_begin_with() {
     {
       "services": {
         "notes": {
-          "name": "notes",
           "units": ["notes.service"],
-          "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+          "backup": {"enable": true, "paths": ["/var/lib/notes"]}
         }
       },
       "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
