@@ -40,9 +40,8 @@ const MOST_PROBLEMS: usize = 5;
 const SAMPLE: &str = r#"{
   "services": {
     "notes": {
-      "name": "notes",
       "units": ["notes.service"],
-      "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+      "backup": {"enable": true, "paths": ["/var/lib/notes"]}
     }
   },
   "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
@@ -188,10 +187,20 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
     };
     match error.kind {
         ConfigErrorKind::Missing => {
-            failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
+            let check = check_line(scope);
+            failure.hint(format!(
+                "begin with this, changed to what is on this machine, then:\n{SAMPLE}\n{check}"
+            ))
         }
-        _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
+        _ => failure.hint(check_line(scope)),
     }
+}
+
+/// What checks the configuration of this scope.
+fn check_line(scope: &Scope) -> String {
+    let file = &scope.config_file;
+    let is_usual = *file == Scope::system(&Environment::default()).config_file;
+    if is_usual { "svc config check".to_owned() } else { format!("svc config check -c {}", file.display()) }
 }
 
 /// Where programs are looked for.
