@@ -33,6 +33,9 @@ fn looking_at_everything_fails_in_words() {
     assert_snapshot!("fails_status", said(&scene, &["status nots", "status notes idle", "status local"]));
     assert_snapshot!("fails_timers", said(&scene, &["timers", "timers local", "timers --tail"]));
     assert_snapshot!("fails_runs", said(&scene, &["runs latest", "runs --limit -1", "runs notes"]));
+    assert_snapshot!("fails_attach", said(&scene, &["attach", "attach notes", "attach latest 2"]));
+    assert_snapshot!("fails_cancel", said(&scene, &["cancel", "cancel notes", "cancel --all"]));
+    assert_snapshot!("fails_recover", said(&scene, &["recover latest", "recover notes", "recover all"]));
     assert_snapshot!("fails_tui", said(&scene, &["tui", "tui notes", "tui -c none.json"]));
 }
 
