@@ -136,6 +136,9 @@ pub(crate) struct Watching {
     /// Begin the run and leave it to itself; prints its id for `svc attach`.
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Wait for services that another run holds, this many minutes; without a number 60.
+    #[arg(long, value_name = "MINUTES", num_args = 0..=1, require_equals = true, default_missing_value = "60")]
+    pub(crate) wait: Option<u32>,
 }
 
 /// What to save, and where.

@@ -3,6 +3,7 @@
 mod backup;
 mod control;
 mod health;
+mod hold;
 mod hooks;
 mod pause;
 mod prior;

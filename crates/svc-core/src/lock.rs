@@ -11,6 +11,13 @@ use rustix::fs::FlockOperation;
 use crate::durable;
 use crate::names::{RunId, ServiceName};
 
+/// The run that a holder's line names.
+#[must_use]
+pub fn run_of(holder: &str) -> Option<RunId> {
+    let (_, rest) = holder.split_once("(run ")?;
+    rest.split_once(',')?.0.parse().ok()
+}
+
 /// A held lock; the kernel lets it go when the process ends, however it ends.
 #[derive(Debug)]
 pub struct ServiceLock {
@@ -70,6 +77,16 @@ impl ServiceLock {
     }
 }
 
+/// Who holds the lock of a service now; nothing: nobody does, or it cannot be told.
+#[must_use]
+pub fn held_by(directory: &Path, service: &ServiceName) -> Option<String> {
+    let mut file = File::open(directory.join(format!("{service}.lock"))).ok()?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Some(holder(&mut file)),
+        _ => None,
+    }
+}
+
 fn write_holder(file: &mut File, text: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -97,8 +114,11 @@ mod tests {
         let first = take().unwrap();
         let Err(LockError::Busy { holder, .. }) = take() else { panic!("the lock was given twice") };
         assert!(holder.starts_with("backup (run r1"), "{holder}");
+        assert_eq!(run_of(&holder), Some(run.clone()));
         assert!(holder.ends_with("since 1970-01-01T00:00:00Z"), "{holder}");
+        assert_eq!(held_by(directory.path(), &service), Some(holder));
         drop(first);
+        assert_eq!(held_by(directory.path(), &service), None);
         assert!(take().is_ok());
         assert!(directory.path().join("notes.lock").exists());
     }

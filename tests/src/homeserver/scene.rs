@@ -43,7 +43,8 @@ impl Homeserver {
     pub fn runs(&self) -> Result<String> {
         self.home.check(
             "docker ps --format '{{.Names}}' | sort;
-             systemctl show -p Id,ActiveState notes.service 'docker-compose-*.service'",
+             systemctl list-units --plain --no-legend --state=active,activating notes.service 'docker-*.service' |
+             cut -d' ' -f1 | sort",
         )
     }
 

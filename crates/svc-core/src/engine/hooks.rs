@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::service::ServiceRun;
 use crate::code::Code;
@@ -36,7 +36,9 @@ impl ServiceRun<'_> {
             return Err(Failure::new(Code::Hook, message));
         };
         let unit = unit(&self.hook_name(step)?, &hook, &self.engine.path)?;
+        let began = Instant::now();
         let (ended, output) = self.run_unit(&unit, hook.timeout.duration()).await?;
+        let late = began.elapsed() >= hook.timeout.duration();
         if ended.is_err()
             && let HookPlace::Container(_) = hook.place
         {
@@ -48,7 +50,7 @@ impl ServiceRun<'_> {
             let (service, label) = (self.service(), step.label.clone());
             self.tell(Body::HookOutput { service, kind: step.kind, label, lines: lines.clone() });
         }
-        ended.map_err(|error| failed(step, &hook, &error, &lines))
+        ended.map_err(|error| failed(step, late, &error, &lines))
     }
 
     fn count_pre(&self) -> usize {
@@ -176,13 +178,12 @@ fn last_lines(output: &[u8]) -> Vec<String> {
     lines.iter().skip(from).map(|line| line.chars().take(500).collect()).collect()
 }
 
-fn failed(step: &HookStep, hook: &Hook, error: &SystemdError, lines: &[String]) -> Failure {
+fn failed(step: &HookStep, late: bool, error: &SystemdError, lines: &[String]) -> Failure {
     let (kind, label) = (step.kind.as_str(), &step.label);
     let how = match error {
-        SystemdError::JobEnded { result, .. } if result == "timeout" => {
-            format!("did not end within {} s", hook.timeout.duration().as_secs())
-        }
         SystemdError::JobEnded { result, .. } if result == "canceled" => "was cancelled".to_owned(),
+        // systemd's own word for that is `failed`, too.
+        SystemdError::JobEnded { .. } if late => format!("did not end within {} s", step.timeout.as_secs()),
         SystemdError::JobEnded { .. } => "failed".to_owned(),
         other => other.to_string(),
     };

@@ -8,7 +8,6 @@ use crate::event::Body;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::ledger::Ledger;
-use crate::lock::{LockError, ServiceLock};
 use crate::names::{RepositoryName, ServiceName};
 use crate::plan::{PlannedStep, ServicePlan, Step, Target, When};
 use crate::recover::Unfinished;
@@ -34,7 +33,8 @@ impl<'a> ServiceRun<'a> {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
         let (aborted, resumed) = (false, false);
-        Self { engine, goal, plan, ledger, report, unsaved, began: Instant::now(), aborted, resumed }
+        let began = Instant::now();
+        Self { engine, goal, plan, ledger, report, unsaved, began, aborted, resumed }
     }
 
     /// Goes on where a run died.
@@ -80,20 +80,6 @@ impl<'a> ServiceRun<'a> {
         }
         // The lock is held to the end: the record is read and written under it.
         self.finish(matches!(lock, Ok(Some(_))))
-    }
-
-    fn lock(&self) -> Result<ServiceLock, Failure> {
-        let directory = self.engine.scope.locks_dir();
-        let verb = self.goal.verb();
-        let taken =
-            ServiceLock::take(&directory, &self.plan.service, &self.engine.run, verb, (self.engine.now)());
-        taken.map_err(|error| {
-            let code = match error {
-                LockError::Busy { .. } => Code::Busy,
-                LockError::File { .. } => Code::Failed,
-            };
-            Failure::from_error(code, &error)
-        })
     }
 
     async fn run_steps(&mut self) {

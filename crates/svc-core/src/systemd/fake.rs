@@ -58,6 +58,8 @@ pub enum SystemdFault {
     Error(SystemdError),
     /// It never ends: `Deadline`, and the unit stays `activating` or `deactivating`.
     Hang,
+    /// A oneshot unit without a file does not end in its own time: systemd ends it, with this result.
+    Late(&'static str),
     /// It ends well, but only after this time.
     Slow(Duration),
 }
@@ -330,7 +332,7 @@ impl Systemd for FakeSystemd {
         }
         self.admit(verb, unit)?;
         match fault {
-            Some(SystemdFault::Job(result)) => {
+            Some(SystemdFault::Job(result) | SystemdFault::Late(result)) => {
                 self.lock().break_down(verb, unit, result);
                 let (verb, unit) = (verb.to_string(), unit.to_string());
                 return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
@@ -355,6 +357,17 @@ impl Systemd for FakeSystemd {
         match fault {
             Some(SystemdFault::Error(error)) => return Err(error),
             Some(SystemdFault::Job(result)) => {
+                let (verb, unit) = (JobVerb::Start.to_string(), name.to_string());
+                return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
+            }
+            Some(SystemdFault::Late(result)) => {
+                let limit = unit.properties.iter().find_map(|(name, value)| match value {
+                    Value::Number(micros) if *name == "TimeoutStartUSec" => {
+                        Some(Duration::from_micros(*micros))
+                    }
+                    _ => None,
+                });
+                tokio::time::sleep(limit.unwrap_or(deadline)).await;
                 let (verb, unit) = (JobVerb::Start.to_string(), name.to_string());
                 return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
             }

@@ -74,7 +74,8 @@ async fn fault_35_a_pre_hook_that_fails_stops_nothing_and_only_what_ran_is_clear
 #[tokio::test(start_paused = true)]
 async fn fault_36_a_hook_that_hangs_is_ended_in_time() {
     let house = hooked();
-    fail(&house, "pre-1", SystemdFault::Job("timeout"));
+    let unit = "svc-hook-r1-notes-pre-1.service";
+    house.systemd.fault(JobVerb::Start, unit, When::Always, SystemdFault::Late("failed"));
     let outcome = house.run(&backup(&["notes"])).await;
     assert_eq!(outcome.code(), 16);
     assert!(outcome.messages("notes").contains("`lock` did not end within 60 s"));
