@@ -139,7 +139,9 @@ impl Call {
         // Where this process was told to ignore Ctrl-C, as a shell does to what it starts with `&`, the box is not, nor is
         // `nsenter`, which has to end by the signal that its child ended by.
         let mut command = Command::new("env");
-        command.args(["--default-signal=INT,QUIT", "sh", "-c", JOIN, "enter"]).arg(format!("{root}/sys/fs/cgroup/entered.scope"));
+        command
+            .args(["--default-signal=INT,QUIT", "sh", "-c", JOIN, "enter"])
+            .arg(format!("{root}/sys/fs/cgroup/entered.scope"));
         command.args(["nsenter", "-t", &self.leader.to_string(), "-m", "-u", "-i", "-n", "-p", "-C"]);
         command.arg(format!("--root={root}")).arg(format!("--wd={root}{}", self.directory));
         command.args(["/usr/bin/env", "-i"]);

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -45,6 +46,24 @@ pub fn install_this(binary: &Path, disks: &Template) -> Result<()> {
     let units = workspace().join("crates/svc-cli/systemd");
     if units.is_dir() {
         copy_tree(&units, &root.join("usr/lib/systemd/system"))?;
+        enable(&root.join("etc/systemd/system"))?;
+    }
+    Ok(())
+}
+
+/// What `systemctl enable` does for the units of recovery.
+fn enable(system: &Path) -> Result<()> {
+    for (by, unit) in [
+        ("multi-user.target.wants", "svc-recover.service"),
+        ("sysinit.target.wants", "svc-recover-data.service"),
+        ("docker.service.requires", "svc-recover-data.service"),
+    ] {
+        let directory = system.join(by);
+        fs::create_dir_all(&directory)?;
+        let link = directory.join(unit);
+        if link.symlink_metadata().is_err() {
+            symlink(Path::new("/usr/lib/systemd/system").join(unit), &link)?;
+        }
     }
     Ok(())
 }

@@ -103,6 +103,15 @@ pub(crate) enum Verb {
     Timers,
     /// List past and current runs, or show one of them step by step.
     Runs(RunsArgs),
+    /// Show a run that is at work, also one that a timer began, until it ends.
+    Attach(RunArgs),
+    /// Ask a run that is at work to end in good order: what ran before runs again.
+    Cancel(RunArgs),
+    /// Execute the plan in a run's directory; started by svc itself.
+    #[command(hide = true)]
+    Execute(ExecuteArgs),
+    /// Do what runs that died owe: start what they stopped, end what they began. Also done before every other verb.
+    Recover(RecoverArgs),
     /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.
     #[command(after_help = "Example:\n  svc doctor")]
     Doctor,
@@ -116,6 +125,14 @@ pub(crate) enum Verb {
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a directory.
     Man(ManArgs),
+}
+
+/// How a run is watched.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Watching {
+    /// Begin the run and leave it to itself; prints its id for `svc attach`.
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 /// What to save, and where.
@@ -132,6 +149,8 @@ pub(crate) struct BackupArgs {
     /// Services, or `all` that are enabled.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// What to bring back, and from where.
@@ -158,6 +177,8 @@ pub(crate) struct RestoreArgs {
     /// Always done; accepted because scripts say it.
     #[arg(long, hide = true)]
     pub(crate) verify_includes: bool,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Which services.
@@ -170,6 +191,8 @@ pub(crate) struct ServicesArgs {
     /// Services, or `all`.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Which services, and how.
@@ -182,6 +205,8 @@ pub(crate) struct RestartArgs {
     /// Services, or `all`.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
     /// Make the containers anew.
     #[arg(long)]
     pub(crate) recreate: bool,
@@ -264,6 +289,41 @@ pub(crate) struct RunsArgs {
     /// How many at most.
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "run")]
     pub(crate) limit: usize,
+}
+
+/// Which run.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc attach                 the run that is at work; Ctrl-C leaves it so
+  svc cancel 20261120T0900   the one whose id begins so")]
+pub(crate) struct RunArgs {
+    /// `latest`, an id or the beginning of one; none: the newest that is at work.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// What a run's unit hands over.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExecuteArgs {
+    /// The run's directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+/// Which runs that died.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc recover                all that died, or could not bring everything back
+  svc recover 20261120T0900-4711")]
+pub(crate) struct RecoverArgs {
+    /// The id of a run; none: all.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Only the data, which must be old or new before anything uses it; at boot, before Docker starts.
+    #[arg(long)]
+    pub(crate) data: bool,
 }
 
 /// What to do with a repository.

@@ -1,15 +1,18 @@
 //! The verbs: each takes its arguments and gives an exit code or a failure.
 
+mod attach;
 mod backup;
 mod completions;
 mod config;
 mod doctor;
+mod execute;
 mod home;
 mod lifecycle;
 mod list;
 mod list_backups;
 mod logs;
 mod man;
+mod recover;
 mod repo;
 mod restore;
 mod runs;
@@ -34,8 +37,12 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::Timers) => timers::run(&load()?).await,
         Some(Verb::Doctor) => doctor::run(&load()?).await,
         Some(Verb::Runs(args)) => runs::run(&load()?, &args),
+        Some(Verb::Attach(args)) => attach::attach(&load()?, &args).await,
+        Some(Verb::Cancel(args)) => attach::cancel(&load()?, &args),
+        Some(Verb::Execute(args)) => execute::run(global, &args).await,
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
+        Some(Verb::Recover(args)) => recover::run(&Context::load_leniently(global)?, &args).await,
         Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,
         Some(Verb::Stop(args)) => lifecycle::stop(&load()?, &args).await,
         Some(Verb::Restart(args)) => lifecycle::restart(&load()?, &args).await,

@@ -8,6 +8,7 @@ use svc_core::code::Code;
 use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults};
 use svc_core::docker;
 use svc_core::failure::Failure;
+use svc_core::order::Order;
 use svc_core::outside::Outside;
 use svc_core::restic::{self, ResticSettings, SecretWarning};
 use svc_core::scope::{Environment, Scope};
@@ -53,6 +54,43 @@ impl Context {
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
         Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+    }
+
+    /// The same for what must work also when the configuration does not: what was stopped is started all the same.
+    pub(crate) fn load_leniently(global: GlobalArgs) -> Result<Self, Failure> {
+        let mut scope = scope(&global)?;
+        let config = match try_read(&scope) {
+            Ok(config) => config,
+            Err(error) => {
+                say(&format!("warning: {error}; what is owed is done all the same\n"));
+                config::read_places(&scope.config_file, &defaults(&scope))
+                    .map_err(|error| config_failure(&scope, &error))?
+            }
+        };
+        adopt(&mut scope, &config);
+        let (outside, warnings) = outside(&scope, &config);
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+    }
+
+    /// What a run in a unit of its own stands on: the places that it was handed, and the configuration that lies there.
+    pub(crate) fn of_order(global: GlobalArgs, order: &Order) -> Result<Self, Failure> {
+        let scope = order.scope.clone();
+        let config = read(&scope)?;
+        let settings = ResticSettings {
+            program: "restic".into(),
+            path: order.path.clone().into(),
+            home: order.home.clone(),
+            cache_dir: scope.cache_dir.join("restic"),
+            temp_dir: order.temp_dir.clone(),
+        };
+        let (outside, warnings) = connect(&scope, &config, settings);
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+    }
+
+    /// Whether the shipped unit files find what this process works with.
+    pub(crate) fn is_at_usual_place(&self) -> bool {
+        let usual = Scope::system(&Environment::default());
+        self.scope.kind == usual.kind && self.scope.config_file == usual.config_file
     }
 
     /// How things are shown on this process's terminal.
@@ -154,7 +192,12 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
         cache_dir: scope.cache_dir.join("restic"),
         temp_dir: path("TMPDIR").map(PathBuf::from),
     };
-    let credentials = path("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    connect(scope, config, settings)
+}
+
+fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside, Vec<SecretWarning>) {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty());
+    let credentials = credentials.map(PathBuf::from);
     let (restic, warnings) = restic::open(config, settings, credentials.as_deref());
     let outside = Outside {
         systemd: Arc::new(Bus::new(&scope.bus_address)),

@@ -6,8 +6,11 @@ mod complete;
 mod context;
 mod documents;
 mod exit;
+mod recovery;
 mod render;
 mod run;
+mod signals;
+mod unit;
 
 use std::process::ExitCode;
 

@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use sd_notify::NotifyState;
 use svc_core::cancel::Cancel;
 use svc_core::code::Code;
 use svc_core::dispatch::dispatch;
@@ -18,18 +20,30 @@ use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::report::Report;
 use svc_core::run_log::RunLog;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::args::Watching;
 use crate::context::Context;
+use crate::recovery;
 use crate::render;
+use crate::signals::Signals;
+use crate::unit::{self, OnInterrupt, Place};
+
+/// How much time systemd is asked for at once while services are started again.
+const MORE_TIME: Duration = Duration::from_secs(15);
 
 /// Reaches a goal: with `--dry-run` only says how; what is destructive is asked first.
-pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>) -> Result<Code, Failure> {
+pub(crate) async fn run(
+    context: &Context,
+    goal: Goal,
+    question: Option<String>,
+    watching: Watching,
+) -> Result<Code, Failure> {
     if !context.global.dry_run {
         context.require_root(goal.verb())?;
     }
     context.warn();
+    let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
     let now = Timestamp::now();
     let observed = observe(&context.config, &context.scope, &context.outside, &goal, now).await;
     let plan = plan(&context.config, &observed, &goal, now);
@@ -39,11 +53,11 @@ pub(crate) async fn run(context: &Context, goal: Goal, question: Option<String>)
     if let Some(question) = question.filter(|_| plan.has_steps() && !context.global.yes) {
         ask(context, &plan, &question)?;
     }
-    let report = execute(context, plan).await?;
+    let Some(report) = execute(context, plan, watching).await? else { return Ok(left) };
     if !context.global.json {
         say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
     }
-    Ok(report.code)
+    Ok(Code::worst([report.code, left]))
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
@@ -99,11 +113,33 @@ fn ask(context: &Context, plan: &Plan, question: &str) -> Result<(), Failure> {
     }
 }
 
-async fn execute(context: &Context, plan: Plan) -> Result<Report, Failure> {
+async fn execute(context: &Context, plan: Plan, watching: Watching) -> Result<Option<Report>, Failure> {
     let run = RunId::new(Timestamp::now(), std::process::id());
     let log = open_log(context, &run)?;
+    if unit::place(context).await == Place::Here {
+        let work = async move |engine: Engine| engine.run(&plan).await;
+        return Ok(Some(perform(context, run, log, 0, work).await));
+    }
+    // The unit takes it over.
+    drop(log);
+    unit::start(context, &run, plan).await?;
+    if watching.detach {
+        write_out(&format!("{run}\n"))?;
+        return Ok(None);
+    }
+    unit::show(context, &run, OnInterrupt::Cancel).await.map(Some)
+}
+
+/// Has an engine work that writes into this log, from this event on, and shows it.
+pub(crate) async fn perform<T>(
+    context: &Context,
+    run: RunId,
+    log: RunLog,
+    next: u64,
+    work: impl AsyncFnOnce(Engine) -> T,
+) -> T {
     let (events, seen) = mpsc::unbounded_channel();
-    let (recorder, thread) = Recorder::start(run.clone(), log, Timestamp::now, events);
+    let (recorder, thread) = Recorder::go_on(run.clone(), log, next, Timestamp::now, events);
     let cancel = Cancel::default();
     let signals = tokio::spawn(heed_signals(cancel.clone()));
     let engine = Engine {
@@ -116,11 +152,10 @@ async fn execute(context: &Context, plan: Plan) -> Result<Report, Failure> {
         now: Timestamp::now,
     };
     // The engine must be gone when its work is done: it holds the recorder open.
-    let work = async move { engine.run(&plan).await };
-    let report = dispatch(work, seen, render::choose(context.choice()), Timestamp::now).await;
+    let report = dispatch(work(engine), seen, render::choose(context.choice()), Timestamp::now).await;
     thread.join();
     signals.abort();
-    Ok(report)
+    report
 }
 
 fn open_log(context: &Context, run: &RunId) -> Result<RunLog, Failure> {
@@ -149,14 +184,21 @@ fn storage_code(error: &std::io::Error) -> Code {
 
 /// INT and TERM end the run in good order. HUP does not: a terminal that goes away is no reason to stop.
 async fn heed_signals(cancel: Cancel) {
-    let signals =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
+    let Ok(mut signals) = Signals::listen() else { return };
+    let mut more_time = tokio::time::interval(MORE_TIME / 3);
     loop {
         tokio::select! {
-            _ = interrupt.recv() => cancel.request(Code::Interrupted),
-            _ = terminate.recv() => cancel.request(Code::Terminated),
-            _ = hangup.recv() => {}
+            code = signals.next() => if code != Code::Hangup {
+                cancel.request(code);
+            },
+            _ = more_time.tick(), if cancel.code().is_some() => ask_for_time(),
         }
     }
+}
+
+/// systemd kills a unit that is to stop after seconds; what was stopped may take longer to start.
+fn ask_for_time() {
+    let micros = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
+    // Without systemd nobody kills.
+    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
 }

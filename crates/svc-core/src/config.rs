@@ -43,7 +43,7 @@ pub use paths::Paths;
 pub use period::{Period, PeriodError};
 pub use policy::Policy;
 pub use problem::{ConfigError, ConfigErrorKind, Problem};
-pub use read::{Defaults, MAX_SIZE, parse, read};
+pub use read::{Defaults, MAX_SIZE, parse, read, read_places};
 pub use repository::{Location, Password, Repository};
 pub use restore::{Preseed, Restore};
 pub use schema::schema;

@@ -3,8 +3,8 @@
 mod backup;
 mod control;
 mod health;
-mod ledger;
 mod prior;
+mod recovery;
 mod restore;
 mod schedule;
 mod service;
@@ -27,6 +27,8 @@ use crate::plan::{Plan, ServicePlan};
 use crate::recorder::Recorder;
 use crate::report::{Report, ServiceReport};
 use crate::scope::Scope;
+
+use service::ServiceRun;
 
 /// All that a run needs.
 #[derive(Clone)]
@@ -69,9 +71,21 @@ impl Engine {
             code: Code::worst(codes),
             verb: plan.goal.verb().to_owned(),
             took_ms: millis(began),
+            crashed: false,
             services,
         };
         // A log that cannot take its end shows as a run that crashed; the report is true all the same.
+        let _ = self.recorder.announce(Body::RunFinished { report: report.clone() }).await;
+        report
+    }
+
+    /// Ends a run that could not begin: nothing was touched.
+    pub async fn refuse(&self, plan: &Plan, failure: &Failure) -> Report {
+        let (version, pid) = (env!("CARGO_PKG_VERSION").to_owned(), std::process::id());
+        let _ = self.recorder.announce(Body::RunStarted { version, pid, plan: plan.clone() }).await;
+        let services = plan.services.iter().map(|service| untouched(service, failure)).collect();
+        let (code, verb) = (failure.code, plan.goal.verb().to_owned());
+        let report = Report { code, verb, took_ms: 0, crashed: false, services };
         let _ = self.recorder.announce(Body::RunFinished { report: report.clone() }).await;
         report
     }
@@ -89,7 +103,7 @@ impl Engine {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            reports = schedule::run(self, plan) => reports,
+            reports = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)) => reports,
             () = watch => Vec::new(),
         }
     }

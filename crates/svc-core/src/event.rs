@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Tree;
 use crate::failure::Failure;
 use crate::names::{RepositoryName, RunId, ServiceName};
-use crate::plan::{ExchangePair, Plan, Step, Target};
+use crate::plan::{Plan, Step, Target};
+use crate::prior::Prior;
 use crate::report::{Report, ServiceReport, SnapshotReport};
 use crate::restic::Progress;
 
@@ -41,6 +43,13 @@ pub enum Body {
         /// What it will do.
         plan: Plan,
     },
+    /// The run had died, and another process does what it owed.
+    Recovering {
+        /// svc's version.
+        version: String,
+        /// The process that does it.
+        pid: u32,
+    },
     /// Work on a service began.
     ServiceStarted {
         /// Which.
@@ -71,8 +80,9 @@ pub enum Body {
     PriorState {
         /// Which service.
         service: ServiceName,
-        /// What ran.
-        running: Vec<Target>,
+        /// What was seen.
+        #[serde(flatten)]
+        prior: Prior,
     },
     /// A target is down.
     Stopped {
@@ -88,12 +98,29 @@ pub enum Body {
         /// Which.
         target: Target,
     },
-    /// Trees changed places; a second time: they changed back.
+    /// Trees are about to change places: from here on all of them will, also when the run dies.
+    Exchanging {
+        /// Of which service.
+        service: ServiceName,
+        /// Which, and what lies where.
+        trees: Vec<Tree>,
+    },
+    /// The trees changed places.
     Exchanged {
         /// Of which service.
         service: ServiceName,
-        /// Which.
-        pairs: Vec<ExchangePair>,
+    },
+    /// The old trees are back in their places.
+    PutBack {
+        /// Of which service.
+        service: ServiceName,
+    },
+    /// Some of the old trees could not be put back: the service must stay off.
+    Mixed {
+        /// Of which service.
+        service: ServiceName,
+        /// The live paths that hold new data.
+        stuck: Vec<PathBuf>,
     },
     /// How far restic is; at most two a second are on disk.
     Progress {
@@ -153,13 +180,19 @@ impl Body {
             | Self::PriorState { service, .. }
             | Self::Stopped { service, .. }
             | Self::Started { service, .. }
-            | Self::Exchanged { service, .. }
+            | Self::Exchanging { service, .. }
+            | Self::Exchanged { service }
+            | Self::PutBack { service }
+            | Self::Mixed { service, .. }
             | Self::Progress { service, .. }
             | Self::SnapshotSaved { service, .. }
             | Self::TreesKept { service, .. } => Some(service),
             Self::ServiceFinished { report } => Some(&report.service),
             Self::Note { service, .. } => service.as_ref(),
-            Self::RunStarted { .. } | Self::CancelRequested { .. } | Self::RunFinished { .. } => None,
+            Self::RunStarted { .. }
+            | Self::Recovering { .. }
+            | Self::CancelRequested { .. }
+            | Self::RunFinished { .. } => None,
         }
     }
 
@@ -169,8 +202,12 @@ impl Body {
         match self {
             Self::StepStarted { step, .. } => step.has_side_effect(),
             Self::RunStarted { .. }
+            | Self::Recovering { .. }
             | Self::PriorState { .. }
+            | Self::Exchanging { .. }
             | Self::Exchanged { .. }
+            | Self::PutBack { .. }
+            | Self::Mixed { .. }
             | Self::RunFinished { .. } => true,
             Self::ServiceStarted { .. }
             | Self::StepFinished { .. }

@@ -1,4 +1,4 @@
-//! Trees that change places: all of them, or none.
+//! Trees that change places: all of them, or none. Every step can be done again: which tree is where is told by inode.
 
 use std::fs;
 use std::io;
@@ -6,9 +6,26 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, XattrFlags, renameat_with};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::durable::sync_directory;
 use crate::plan::ExchangePair;
+
+/// A pair, and which trees lay there before anything changed places. Both are on one file system, so that the number
+/// of the inode tells them apart, also after a reboot that numbers devices anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tree {
+    /// The two places.
+    #[serde(flatten)]
+    pub pair: ExchangePair,
+    /// Inode of the live tree; nothing: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<u64>,
+    /// Inode of the staged tree.
+    pub new: u64,
+}
 
 /// An exchange failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,49 +40,73 @@ pub struct ExchangeError {
     pub stuck: Vec<PathBuf>,
 }
 
-/// Puts each staged tree in the place of its live one, durably. On failure all are as they were.
+/// Looks which trees are to change places.
+///
+/// # Errors
+/// When a staged tree is missing or a live one cannot be looked at.
+pub fn look(pairs: &[ExchangePair]) -> Result<Vec<Tree>, ExchangeError> {
+    let one = |pair: &ExchangePair| {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let new = inode(&pair.staged).and_then(|inode| inode.ok_or_else(missing));
+        let trees = new.and_then(|new| Ok((inode(&pair.live)?, new)));
+        let failed = |source| ExchangeError { path: pair.live.clone(), source, stuck: Vec::new() };
+        trees.map(|(old, new)| Tree { pair: pair.clone(), old, new }).map_err(failed)
+    };
+    pairs.iter().map(one).collect()
+}
+
+/// Puts each staged tree in the place of its live one, durably; those that are there already stay. On failure all are
+/// as they were.
 ///
 /// # Errors
 /// When one could not; `stuck` names those that could not be put back either.
-pub fn exchange(pairs: &[ExchangePair]) -> Result<(), ExchangeError> {
-    for (index, pair) in pairs.iter().enumerate() {
-        let (done, result) = match forward(pair) {
-            // In place, but perhaps not durably: it goes back with the others.
-            Ok(()) => (index + 1, sync_parents(&pair.staged, &pair.live)),
-            Err(error) => (index, Err(error)),
-        };
+pub fn exchange(trees: &[Tree]) -> Result<(), ExchangeError> {
+    for tree in trees {
+        // In place, but perhaps not durably: it goes back with the others.
+        let result = forward(tree).and_then(|()| sync_parents(&tree.pair.staged, &tree.pair.live));
         if let Err(source) = result {
-            let stuck = put_back(pairs.get(..done).unwrap_or_default());
-            return Err(ExchangeError { path: pair.live.clone(), source, stuck });
+            return Err(ExchangeError { path: tree.pair.live.clone(), source, stuck: put_back(trees) });
         }
     }
     Ok(())
 }
 
-/// Puts the old trees back, last first; returns the live paths where that failed.
+/// Puts the old trees back, last first; those that are there already stay. Returns the live paths where that failed.
 #[must_use]
-pub fn put_back(pairs: &[ExchangePair]) -> Vec<PathBuf> {
-    let failed = |pair: &&ExchangePair| {
-        let result = back(pair);
+pub fn put_back(trees: &[Tree]) -> Vec<PathBuf> {
+    let failed = |tree: &&Tree| {
+        let result = back(tree);
         // A disk that cannot sync leaves the old tree in place all the same.
-        let _ = sync_parents(&pair.staged, &pair.live);
+        let _ = sync_parents(&tree.pair.staged, &tree.pair.live);
         result.is_err()
     };
-    pairs.iter().rev().filter(failed).map(|pair| pair.live.clone()).collect()
+    trees.iter().rev().filter(failed).map(|tree| tree.pair.live.clone()).collect()
 }
 
-fn forward(pair: &ExchangePair) -> io::Result<()> {
-    if is_there(&pair.live)? {
-        swap(pair)
-    } else {
-        make_parents(pair)?;
-        place(&pair.staged, &pair.live)
+fn forward(tree: &Tree) -> io::Result<()> {
+    match inode(&tree.pair.live)? {
+        Some(live) if live == tree.new => Ok(()),
+        Some(live) if Some(live) == tree.old => swap(&tree.pair),
+        None if tree.old.is_none() => {
+            make_parents(&tree.pair)?;
+            place(&tree.pair.staged, &tree.pair.live)
+        }
+        _ => Err(another()),
     }
 }
 
 /// Where nothing was before, the tree goes back to the stage; otherwise the old one is there to change with.
-fn back(pair: &ExchangePair) -> io::Result<()> {
-    if is_there(&pair.staged)? { swap(pair) } else { place(&pair.live, &pair.staged) }
+fn back(tree: &Tree) -> io::Result<()> {
+    match (inode(&tree.pair.live)?, tree.old) {
+        (live, old) if live == old => Ok(()),
+        (Some(live), Some(_)) if live == tree.new => swap(&tree.pair),
+        (Some(live), None) if live == tree.new => place(&tree.pair.live, &tree.pair.staged),
+        _ => Err(another()),
+    }
+}
+
+fn another() -> io::Error {
+    io::Error::other("another tree lies there by now")
 }
 
 fn swap(pair: &ExchangePair) -> io::Result<()> {
@@ -80,10 +121,11 @@ fn sync_parents(one: &Path, other: &Path) -> io::Result<()> {
     [one, other].into_iter().filter_map(Path::parent).try_for_each(sync_directory)
 }
 
-fn is_there(path: &Path) -> io::Result<bool> {
+/// The inode that lies there; nothing: none does.
+fn inode(path: &Path) -> io::Result<Option<u64>> {
     match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(metadata) => Ok(Some(metadata.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -162,25 +204,60 @@ mod tests {
     fn trees_change_places_and_back() {
         let trees = Trees::new();
         let pairs = [trees.pair("a", Some("old a"), "new a"), trees.pair("b", None, "new b")];
-        exchange(&pairs).unwrap();
-        assert_eq!(text(&pairs[0].live).as_deref(), Some("new a"));
-        assert_eq!(text(&pairs[0].staged).as_deref(), Some("old a"));
-        assert_eq!(text(&pairs[1].live).as_deref(), Some("new b"));
-        assert!(put_back(&pairs).is_empty());
-        assert_eq!(text(&pairs[0].live).as_deref(), Some("old a"));
-        assert_eq!(text(&pairs[1].live), None);
-        assert_eq!(text(&pairs[1].staged).as_deref(), Some("new b"));
+        let found = look(&pairs).unwrap();
+        // Twice: what is done already stays done.
+        for _ in 0..2 {
+            exchange(&found).unwrap();
+            assert_eq!(text(&pairs[0].live).as_deref(), Some("new a"));
+            assert_eq!(text(&pairs[0].staged).as_deref(), Some("old a"));
+            assert_eq!(text(&pairs[1].live).as_deref(), Some("new b"));
+        }
+        for _ in 0..2 {
+            assert!(put_back(&found).is_empty());
+            assert_eq!(text(&pairs[0].live).as_deref(), Some("old a"));
+            assert_eq!(text(&pairs[1].live), None);
+            assert_eq!(text(&pairs[1].staged).as_deref(), Some("new b"));
+        }
+    }
+
+    #[test]
+    fn an_exchange_that_was_cut_off_between_two_trees_goes_on_or_back() {
+        for goes_on in [true, false] {
+            let trees = Trees::new();
+            let pairs = [trees.pair("a", Some("old"), "new"), trees.pair("b", Some("old"), "new")];
+            let found = look(&pairs).unwrap();
+            swap(&pairs[0]).unwrap();
+            let expected = if goes_on {
+                exchange(&found).unwrap();
+                "new"
+            } else {
+                assert!(put_back(&found).is_empty());
+                "old"
+            };
+            assert!(pairs.iter().all(|pair| text(&pair.live).as_deref() == Some(expected)), "{goes_on}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_somebody_else_put_there_is_left_alone_and_named() {
+        let trees = Trees::new();
+        let pair = trees.pair("a", Some("old"), "new");
+        let found = look(std::slice::from_ref(&pair)).unwrap();
+        fs::rename(&pair.live, pair.live.with_extension("away")).unwrap();
+        fs::create_dir(&pair.live).unwrap();
+        let error = exchange(&found).unwrap_err();
+        assert_eq!(error.stuck, std::slice::from_ref(&pair.live));
+        assert_eq!(text(&pair.staged).as_deref(), Some("new"));
     }
 
     #[test]
     fn one_failure_puts_all_back() {
         let trees = Trees::new();
         let good = trees.pair("a", Some("old a"), "new a");
-        let bad = ExchangePair {
-            staged: trees.0.path().join("stage/missing"),
-            ..trees.pair("b", Some("old b"), "x")
-        };
-        let error = exchange(&[good.clone(), bad.clone()]).unwrap_err();
+        let bad = trees.pair("b", Some("old b"), "new b");
+        let found = look(&[good.clone(), bad.clone()]).unwrap();
+        fs::rename(&bad.staged, bad.staged.with_extension("away")).unwrap();
+        let error = exchange(&found).unwrap_err();
         assert_eq!((error.path, error.stuck), (bad.live.clone(), Vec::new()));
         assert_eq!(text(&good.live).as_deref(), Some("old a"));
         assert_eq!(text(&bad.live).as_deref(), Some("old b"));
@@ -192,7 +269,7 @@ mod tests {
         let pair = trees.pair("deep/er/a", None, "new");
         let model = pair.staged.parent().unwrap();
         fs::set_permissions(model, fs::Permissions::from_mode(0o2751)).unwrap();
-        exchange(std::slice::from_ref(&pair)).unwrap();
+        exchange(&look(std::slice::from_ref(&pair)).unwrap()).unwrap();
         let made = fs::metadata(pair.live.parent().unwrap()).unwrap();
         assert_eq!(made.mode() & 0o7777, 0o2751);
         assert_eq!(text(&pair.live).as_deref(), Some("new"));

@@ -56,6 +56,11 @@ pub enum Fate {
     },
     /// Its process is gone, and it never said that it ended: killed, or cut off with the power.
     Crashed,
+    /// It crashed, and what it owed was done by another process.
+    Recovered {
+        /// How that ended.
+        code: Code,
+    },
 }
 
 /// The ids of all runs whose logs are there, newest first.
@@ -103,6 +108,7 @@ fn summary_of(run: &RunId, first: Option<&Event>, last: Option<&Event>, held: bo
         repositories = plan.goal.repositories().to_vec();
     }
     let fate = match report {
+        Some(report) if report.crashed => Fate::Recovered { code: report.code },
         Some(report) => Fate::Ended { code: report.code },
         None if held => Fate::Running,
         None => Fate::Crashed,

@@ -45,8 +45,20 @@ impl Recorder {
         now: fn() -> Timestamp,
         events: mpsc::UnboundedSender<Event>,
     ) -> (Self, RecorderThread) {
+        Self::go_on(run, log, 0, now, events)
+    }
+
+    /// The same in the log of a run that died, whose next event has this number.
+    #[must_use]
+    pub fn go_on(
+        run: RunId,
+        log: RunLog,
+        seq: u64,
+        now: fn() -> Timestamp,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> (Self, RecorderThread) {
         let (inbox, messages) = mpsc::unbounded_channel();
-        let desk = Desk { run, log, now, events, seq: 0, last_progress: None };
+        let desk = Desk { run, log, now, events, seq, last_progress: None };
         let thread = std::thread::spawn(move || desk.work(messages));
         (Self { inbox }, RecorderThread(thread))
     }

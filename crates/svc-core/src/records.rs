@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::durable;
+use crate::exchange::Tree;
 use crate::names::{RepositoryName, RunId, ServiceName, SnapshotId};
-use crate::plan::ExchangePair;
 use crate::restic::Counts;
 
 /// What is known of one service's runs.
@@ -72,7 +72,7 @@ pub struct ReplacedTrees {
     /// The directories that hold the old trees.
     pub stages: Vec<PathBuf>,
     /// Where each came from (`live`) and where it is now (`staged`).
-    pub pairs: Vec<ExchangePair>,
+    pub trees: Vec<Tree>,
 }
 
 const NOT_GOOD_KEPT: usize = 100;

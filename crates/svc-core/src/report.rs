@@ -20,8 +20,16 @@ pub struct Report {
     pub verb: String,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// It died, and what it owed was done later.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub crashed: bool,
     /// Each service.
     pub services: Vec<ServiceReport>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How a service of a run ended.

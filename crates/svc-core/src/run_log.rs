@@ -1,7 +1,7 @@
 //! The run log: every event of a run, a JSON line each, in `<stateDir>/runs/<id>/log.jsonl`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,27 @@ impl RunLog {
         }
     }
 
+    /// Opens the log of a run that died, to write on in it; nothing: it is at work, or another one does so already.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn reopen(runs: &Path, run: &RunId) -> Result<Option<Self>, RunLogError> {
+        let path = runs.join(run.as_str()).join("log.jsonl");
+        let open = || {
+            let mut file = OpenOptions::new().read(true).append(true).open(&path)?;
+            if !seize(&file)? {
+                return Ok(None);
+            }
+            let torn = is_torn(&mut file)?;
+            reserve(&file)?;
+            Ok(Some((file, torn)))
+        };
+        match open() {
+            Ok(opened) => Ok(opened.map(|(file, torn)| Self { file, path, torn })),
+            Err(source) => Err(RunLogError { path, source }),
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -86,6 +107,28 @@ fn hold(file: &File) -> io::Result<()> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(rustix::fs::flock(file, FlockOperation::LockExclusive)?),
         result => Ok(result?),
     }
+}
+
+/// Takes hold of a log that nobody holds; whoever only looks whether it is held is gone in a moment.
+fn seize(file: &File) -> io::Result<bool> {
+    for _ in 0..50 {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            result => return Ok(result.map(|()| true)?),
+        }
+    }
+    Ok(false)
+}
+
+/// Whether its last line has no end.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(io::SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Whether the run of a log is at work.

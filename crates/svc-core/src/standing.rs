@@ -3,6 +3,8 @@
 
 pub(crate) mod crashes;
 
+pub use crashes::unfinished;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;

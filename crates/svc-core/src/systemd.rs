@@ -11,8 +11,10 @@ mod link;
 mod listing;
 mod properties;
 mod refusal;
+mod transient;
 
 pub use bus::Bus;
+pub use transient::{TransientUnit, Value};
 
 use std::fmt;
 use std::time::Duration;
@@ -49,6 +51,15 @@ pub trait Systemd: Send + Sync {
     /// # Errors
     /// `JobEnded` for every result but `done` and `skipped`, `Deadline` when it takes longer than `deadline`.
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError>;
+
+    /// Makes a unit without a file, starts it, and waits for that job to end.
+    ///
+    /// # Errors
+    /// As `run_job`; `Refused` when a unit of this name is there already.
+    async fn start_transient(&self, unit: &TransientUnit, deadline: Duration) -> Result<(), SystemdError>;
+
+    /// Sends a signal to a unit's main process.
+    async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError>;
 
     /// Stops a unit's processes where they are, without ending them. Only root may. A oneshot unit that remains
     /// after its exit has none, so that this succeeds and freezes nothing.

@@ -75,6 +75,8 @@ impl View {
                 self.services = names.map(|name| (name, ServiceView::default())).collect();
                 self.plan = Some(plan.clone());
             }
+            // It had died, or had not brought everything back: it has not ended yet.
+            Body::Recovering { .. } => self.report = None,
             Body::CancelRequested { by } => self.cancelled_by = Some(by.clone()),
             Body::RunFinished { report } => self.report = Some(report.clone()),
             body => {
@@ -94,7 +96,10 @@ impl View {
 impl ServiceView {
     fn apply(&mut self, at: Timestamp, body: &Body) {
         match body {
-            Body::ServiceStarted { .. } => self.began = Some(at),
+            Body::ServiceStarted { .. } => {
+                self.began = Some(at);
+                self.report = None;
+            }
             Body::StepStarted { step, .. } => {
                 self.step = Some((step.clone(), at));
                 self.transfer = None;
@@ -118,8 +123,12 @@ impl ServiceView {
                 self.report = Some(report.clone());
             }
             Body::RunStarted { .. }
+            | Body::Recovering { .. }
             | Body::PriorState { .. }
+            | Body::Exchanging { .. }
             | Body::Exchanged { .. }
+            | Body::PutBack { .. }
+            | Body::Mixed { .. }
             | Body::SnapshotSaved { .. }
             | Body::TreesKept { .. }
             | Body::Note { .. }

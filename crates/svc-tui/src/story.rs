@@ -29,7 +29,6 @@ struct Chapter {
     step: Option<Step>,
     stopped: Vec<Target>,
     started: Vec<Target>,
-    exchanged: bool,
     told: Option<Timestamp>,
 }
 
@@ -41,6 +40,7 @@ impl Story {
             Body::CancelRequested { by } => {
                 vec![format!("cancelled by {}: what ran before runs again", text::clean(by))]
             }
+            Body::Recovering { .. } => vec!["this run died; what ran before is brought back now".to_owned()],
             Body::RunStarted { .. } | Body::RunFinished { .. } => Vec::new(),
             body => match body.service() {
                 Some(name) => {
@@ -66,17 +66,18 @@ impl Chapter {
                 self.started.push(target.clone());
                 Vec::new()
             }
-            Body::Exchanged { .. } => {
-                self.exchanged = !self.exchanged;
-                let line =
-                    if self.exchanged { "the restored data is in place" } else { "the old data is back" };
-                vec![line.to_owned()]
+            Body::Exchanged { .. } => vec!["the restored data is in place".to_owned()],
+            Body::PutBack { .. } => vec!["the old data is back".to_owned()],
+            Body::Mixed { stuck, .. } => {
+                stuck.iter().map(|path| format!("`{}` could not be put back", path.display())).collect()
             }
             Body::Progress { .. } => self.progress(at, view.and_then(|view| view.transfer.as_ref())),
             Body::SnapshotSaved { snapshot, .. } => vec![saved(snapshot)],
             Body::ServiceFinished { report } => ended(report, view),
             Body::ServiceStarted { .. }
             | Body::PriorState { .. }
+            | Body::Exchanging { .. }
+            | Body::Recovering { .. }
             | Body::TreesKept { .. }
             | Body::RunStarted { .. }
             | Body::Note { .. }

@@ -118,6 +118,9 @@ pub const fn fate(fate: Fate) -> Word {
     match fate {
         Fate::Running => Word::new('↑', "running", Tone::Busy),
         Fate::Ended { code } => outcome(code),
+        Fate::Recovered { code: Code::NotResumed } => outcome(Code::NotResumed),
+        // What ran before runs again.
+        Fate::Recovered { .. } => Word::new('!', "crashed", Tone::Warn),
         Fate::Crashed => Word::new('✗', "crashed", Tone::Bad),
     }
 }

@@ -15,5 +15,5 @@ pub(crate) async fn run(context: &Context, args: &BackupArgs) -> Result<Code, Fa
     let repositories = words::repositories(&context.config, &args.repositories).map_err(|e| usage(&e))?;
     let services =
         words::services_to_back_up(&context.config, &args.services, &repositories).map_err(|e| usage(&e))?;
-    run::run(context, Goal::Backup { repositories, services }, None).await
+    run::run(context, Goal::Backup { repositories, services }, None, args.watching).await
 }

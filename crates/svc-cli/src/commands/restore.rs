@@ -27,6 +27,6 @@ pub(crate) async fn run(context: &Context, args: &RestoreArgs) -> Result<Code, F
     let list: Vec<&str> = services.iter().map(svc_core::names::ServiceName::as_str).collect();
     let question =
         format!("Replace the data of {} with the snapshot? The data of now is kept.", list.join(", "));
-    run::run(context, Goal::Restore { repository, services, snapshot, start: args.start }, Some(question))
-        .await
+    let goal = Goal::Restore { repository, services, snapshot, start: args.start };
+    run::run(context, goal, Some(question), args.watching).await
 }

@@ -47,11 +47,11 @@ fn one(context: &Context, run: &RunId) -> Result<String, Failure> {
     Ok(render::past_run(&summary, &events, &left, context.choice().look()))
 }
 
-fn unnamed(error: &RunWordError) -> Failure {
+pub(super) fn unnamed(error: &RunWordError) -> Failure {
     Failure::from_error(Code::Usage, error).hint("svc runs")
 }
 
-fn unreadable(directory: &std::path::Path, error: &io::Error) -> Failure {
+pub(super) fn unreadable(directory: &std::path::Path, error: &io::Error) -> Failure {
     let message = format!("the runs in `{}` cannot be read", directory.display());
     match error.kind() {
         io::ErrorKind::PermissionDenied => {

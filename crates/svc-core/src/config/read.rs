@@ -68,6 +68,24 @@ pub fn parse(bytes: &[u8], defaults: &Defaults) -> Result<Config, Vec<Problem>> 
     }
 }
 
+/// What a file says of svc's own places, as far as it is legible; no services. For what has to be done all the same when
+/// the file is not good.
+///
+/// # Errors
+/// When even these places are no good.
+pub fn read_places(path: &Path, defaults: &Defaults) -> Result<Config, ConfigError> {
+    let bytes = limited(path, MAX_SIZE).unwrap_or_default();
+    let said: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let places = serde_json::json!({
+        "paths": {"stateDir": said["paths"]["stateDir"], "cacheDir": said["paths"]["cacheDir"]},
+        "docker": {"socket": said["docker"]["socket"]},
+        "services": {},
+    });
+    let text = places.to_string();
+    parse(text.as_bytes(), defaults)
+        .map_err(|problems| ConfigError { file: path.to_owned(), kind: ConfigErrorKind::Problems(problems) })
+}
+
 /// Why a file's content is not to be had.
 #[derive(Debug)]
 pub(super) enum ReadFault {
@@ -127,6 +145,23 @@ mod tests {
         let config = parse(example, &defaults).unwrap();
         assert_eq!(config.services.len(), 3);
         assert_eq!(config.warnings, []);
+    }
+
+    #[test]
+    fn the_places_of_a_file_with_other_faults_are_still_legible() {
+        let defaults = Defaults { hostname: "box".into(), state_dir: "/a".into(), cache_dir: "/b".into() };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("services.json");
+        for (text, state_dir) in [
+            (r#"{"paths": {"stateDir": "/data/svc"}, "services": {"x": 1}}"#, Some("/data/svc")),
+            (r#"{"services": {"x": 1}}"#, None),
+            ("no JSON at all", None),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let config = read_places(&path, &defaults).unwrap();
+            assert_eq!(config.paths.state_dir.as_deref(), state_dir.map(Path::new), "{text}");
+            assert!(config.services.is_empty());
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl ServiceRun<'_> {
             took_ms: millis(began),
         };
         self.report.snapshots.push(snapshot.clone());
-        self.engine.recorder.tell(Body::SnapshotSaved { service: self.service(), snapshot });
+        self.tell(Body::SnapshotSaved { service: self.service(), snapshot });
         verdict.map_or(Ok(()), Err)
     }
 
@@ -77,6 +77,8 @@ impl ServiceRun<'_> {
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
+            // restic has had its signal, and is left to itself.
+            () = self.engine.cancel.hurried() => Err(ResticError::Cancelled { verb: "backup" }),
             () = tokio::time::sleep(limit) => {
                 token.cancel();
                 work.await.map_err(|error| match error {
@@ -138,8 +140,8 @@ impl ServiceRun<'_> {
         let before = record.clone();
         match self.goal {
             Goal::Backup { repositories, .. } if self.plan.skipped.is_none() => {
-                for repository in repositories.iter().filter(|repository| self.is_configured_for(repository))
-                {
+                let own = repositories.iter().filter(|repository| self.is_configured_for(repository));
+                for repository in own.filter(|repository| !self.is_recorded(&before, repository)) {
                     record.add(repository, self.attempt(repository));
                 }
             }
@@ -153,6 +155,12 @@ impl ServiceRun<'_> {
             Failure::new(Code::Failed, format!("the record of `{}` cannot be written", self.plan.service))
                 .because(error.to_string())
         })
+    }
+
+    /// Whether this run, before it died, or a later one is in the record already. The id of a run begins with its time.
+    fn is_recorded(&self, record: &ServiceRecord, repository: &RepositoryName) -> bool {
+        let last = record.backups.get(repository).and_then(|backups| backups.last_attempt.as_ref());
+        self.resumed && last.is_some_and(|last| last.run >= self.engine.run)
     }
 
     fn is_configured_for(&self, repository: &RepositoryName) -> bool {
@@ -179,7 +187,8 @@ impl ServiceRun<'_> {
         let is_planned = |planned: &PlannedStep| matches!(&planned.step, Step::Backup(step) if step.repository == *repository);
         let code = match own {
             Some(code) => code,
-            None if self.plan.steps.iter().any(is_planned) => self.report.code,
+            // The rest of the plan of a run that died does not say it any more.
+            None if self.resumed || self.plan.steps.iter().any(is_planned) => self.report.code,
             None => Code::worst(self.plan.refused.iter().map(|failure| failure.code)),
         };
         if code == Code::Ok { Code::Internal } else { code }

@@ -25,7 +25,6 @@ impl ServiceRun<'_> {
     pub(super) async fn stop(&mut self, targets: &[Target]) -> Result<(), Failure> {
         let targets: Vec<Target> =
             targets.iter().filter(|target| self.ledger.may_stop(target)).cloned().collect();
-        self.ledger.stopping(&targets);
         let results = join_all(targets.iter().map(|target| self.act(JobVerb::Stop, target))).await;
         for (target, result) in targets.iter().zip(&results) {
             if result.is_ok() {
@@ -64,7 +63,6 @@ impl ServiceRun<'_> {
 
     /// Starts targets at once.
     pub(super) async fn start(&mut self, targets: &[Target]) -> Result<(), Failure> {
-        self.ledger.new.extend(targets.iter().cloned());
         self.each(JobVerb::Start, targets).await
     }
 
@@ -74,7 +72,6 @@ impl ServiceRun<'_> {
     }
 
     async fn each(&mut self, verb: JobVerb, targets: &[Target]) -> Result<(), Failure> {
-        self.ledger.touching(targets);
         let results = join_all(targets.iter().map(|target| self.act(verb, target))).await;
         for (target, result) in targets.iter().zip(&results) {
             if result.is_ok() {
@@ -144,13 +141,12 @@ impl ServiceRun<'_> {
         systemd.run_job(verb, unit, deadline).await
     }
 
-    fn tell_stopped(&self, target: &Target) {
-        self.engine.recorder.tell(Body::Stopped { service: self.service(), target: target.clone() });
+    fn tell_stopped(&mut self, target: &Target) {
+        self.tell(Body::Stopped { service: self.service(), target: target.clone() });
     }
 
     fn tell_started(&mut self, target: &Target) {
-        self.ledger.started(target);
-        self.engine.recorder.tell(Body::Started { service: self.service(), target: target.clone() });
+        self.tell(Body::Started { service: self.service(), target: target.clone() });
     }
 }
 

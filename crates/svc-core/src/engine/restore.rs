@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -14,7 +15,7 @@ use crate::exchange;
 use crate::failure::Failure;
 use crate::plan::{ExchangePair, STAGE_PREFIX, StageStep, Step, Target, When};
 use crate::records::{ReplacedTrees, ServiceRecord};
-use crate::restic::{Counts, Progress, RestoreRequest};
+use crate::restic::{Counts, Progress, ResticError, RestoreRequest};
 
 impl ServiceRun<'_> {
     /// Writes the snapshot's data into a new directory that only root can look into.
@@ -25,12 +26,13 @@ impl ServiceRun<'_> {
             std::fs::DirBuilder::new().mode(0o700).create(&step.stage)
         };
         make().map_err(|error| {
+            // What lies there is not this run's to remove.
+            self.ledger.staged.retain(|stage| *stage != step.stage);
             let code =
                 if error.kind() == std::io::ErrorKind::StorageFull { Code::NoSpace } else { Code::Failed };
             Failure::new(code, format!("the stage `{}` cannot be made", step.stage.display()))
                 .because(error.to_string())
         })?;
-        self.ledger.staged.push(step.stage.clone());
         let request = RestoreRequest {
             snapshot: step.snapshot.clone(),
             include: step.include.clone(),
@@ -39,7 +41,12 @@ impl ServiceRun<'_> {
         let (figures, seen) = watch::channel(Progress::default());
         let token = self.engine.cancel.token();
         let work = self.engine.outside.restic.restore(&step.repository, &request, &figures, token);
-        let staged = self.with_progress(&step.repository, seen, work).await;
+        let work = self.with_progress(&step.repository, seen, work);
+        let staged = tokio::select! {
+            staged = work => staged,
+            // restic has had its signal, and is left to itself.
+            () = self.engine.cancel.hurried() => Err(ResticError::Cancelled { verb: "restore" }),
+        };
         staged.map_err(|error| self.restic_failure(&error))
     }
 
@@ -67,31 +74,49 @@ impl ServiceRun<'_> {
         Err(Failure::new(Code::Damaged, message))
     }
 
-    /// Puts the staged trees in place: all, or none.
+    /// Puts the staged trees in place: all, or none. From its announcement on there is only forward, also for whoever
+    /// finds that this run died.
     pub(super) async fn exchange(&mut self, pairs: &[ExchangePair]) -> Result<(), Failure> {
-        let work = pairs.to_vec();
-        let done = spawn_blocking(move || exchange::exchange(&work)).await;
-        match done {
-            Ok(Ok(())) => {
-                self.ledger.exchanged = pairs.to_vec();
-                let body = Body::Exchanged { service: self.service(), pairs: pairs.to_vec() };
-                self.engine
-                    .recorder
-                    .announce(body)
-                    .await
-                    .map_err(|error| Failure::from_error(Code::NoSpace, &error))
-            }
+        if self.ledger.exchanging.is_empty() {
+            let looked = exchange::look(pairs);
+            let trees = looked.map_err(|error| Failure::from_error(Code::Failed, &error))?;
+            self.announce(Body::Exchanging { service: self.service(), trees }).await?;
+        }
+        let trees = self.ledger.exchanging.clone();
+        match spawn_blocking(move || exchange::exchange(&trees)).await {
+            Ok(Ok(())) => self.announce(Body::Exchanged { service: self.service() }).await,
             Ok(Err(error)) => {
-                self.ledger.exchanged = still_exchanged(pairs, &error.stuck);
-                self.ledger.mixed = !error.stuck.is_empty();
+                self.tell_put_back(error.stuck.clone()).await;
                 let code = if self.ledger.mixed { Code::NotResumed } else { Code::Failed };
                 let failure = Failure::from_error(code, &error);
                 Err(error.stuck.iter().map(|path| stuck(path)).fold(failure, Failure::because))
             }
             Err(error) => {
-                self.ledger.mixed = true;
+                let all = self.ledger.exchanging.iter().map(|tree| tree.pair.live.clone()).collect();
+                self.tell_put_back(all).await;
                 Err(Failure::from_error(Code::NotResumed, &error))
             }
+        }
+    }
+
+    /// Brings trees that changed places in part to one side; all that needs no service to be stopped or started.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        if !self.ledger.exchanging.is_empty() {
+            self.exchange(&[]).await
+        } else if self.aborted && !self.ledger.exchanged.is_empty() {
+            self.put_back().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Tells that the old trees are back, or which are not.
+    async fn tell_put_back(&mut self, stuck: Vec<PathBuf>) {
+        let service = self.service();
+        let body = if stuck.is_empty() { Body::PutBack { service } } else { Body::Mixed { service, stuck } };
+        // The trees lie as they lie: that it cannot be written down must not keep the service off.
+        if self.announce(body.clone()).await.is_err() {
+            self.ledger.apply(&body, Instant::now());
         }
     }
 
@@ -113,7 +138,6 @@ impl ServiceRun<'_> {
             }
         }
         if result.is_ok() {
-            self.ledger.new_are_off();
             result = self.put_back().await;
         }
         for wave in start {
@@ -123,19 +147,12 @@ impl ServiceRun<'_> {
     }
 
     async fn put_back(&mut self) -> Result<(), Failure> {
-        let pairs = self.ledger.exchanged.clone();
-        let work = pairs.clone();
+        let trees = self.ledger.exchanged.clone();
+        let work = trees.clone();
         let left = spawn_blocking(move || exchange::put_back(&work)).await;
-        let left = left.unwrap_or_else(|_| pairs.iter().map(|pair| pair.live.clone()).collect());
-        self.ledger.exchanged = still_exchanged(&pairs, &left);
-        self.ledger.mixed = !left.is_empty();
-        if let Some(path) = left.first() {
-            return Err(Failure::new(Code::NotResumed, stuck(path)));
-        }
-        let body = Body::Exchanged { service: self.service(), pairs };
-        // The old trees are back: that it cannot be written down must not keep the service off.
-        let _ = self.engine.recorder.announce(body).await;
-        Ok(())
+        let left = left.unwrap_or_else(|_| trees.iter().map(|tree| tree.pair.live.clone()).collect());
+        self.tell_put_back(left.clone()).await;
+        left.first().map_or(Ok(()), |path| Err(Failure::new(Code::NotResumed, stuck(path))))
     }
 
     /// Removes a stage; only what svc itself named so, and after a failure only what this run made and what holds
@@ -175,7 +192,7 @@ impl ServiceRun<'_> {
         }
         let stages = self.stages();
         self.report.kept.clone_from(&stages);
-        self.engine.recorder.tell(Body::TreesKept { service: self.service(), stages });
+        self.tell(Body::TreesKept { service: self.service(), stages });
     }
 
     /// Notes where the replaced trees are, so that they can come back.
@@ -183,14 +200,17 @@ impl ServiceRun<'_> {
         if self.ledger.exchanged.is_empty() {
             return;
         }
+        let mut stages = self.stages();
         // Stages of earlier restores that could not be removed are not forgotten: the next one tries again.
         let earlier = record.replaced.iter().flat_map(|replaced| &replaced.stages);
-        let left = earlier.filter(|stage| stage.is_dir()).cloned();
+        let left: Vec<PathBuf> =
+            earlier.filter(|stage| stage.is_dir() && !stages.contains(stage)).cloned().collect();
+        stages.extend(left);
         record.replaced = Some(ReplacedTrees {
             run: self.engine.run.clone(),
             at: (self.engine.now)(),
-            stages: self.stages().into_iter().chain(left).collect(),
-            pairs: self.ledger.exchanged.clone(),
+            stages,
+            trees: self.ledger.exchanged.clone(),
         });
     }
 
@@ -198,10 +218,6 @@ impl ServiceRun<'_> {
     fn stages(&self) -> Vec<PathBuf> {
         self.ledger.staged.iter().filter(|stage| stage.is_dir()).cloned().collect()
     }
-}
-
-fn still_exchanged(pairs: &[ExchangePair], stuck: &[PathBuf]) -> Vec<ExchangePair> {
-    pairs.iter().filter(|pair| stuck.contains(&pair.live)).cloned().collect()
 }
 
 fn stuck(live: &Path) -> String {

@@ -13,7 +13,11 @@ use crate::plan::{Plan, ServicePlan};
 use crate::report::ServiceReport;
 
 /// Runs every service of the plan; one's failure does not stop the others.
-pub(super) async fn run(engine: &Engine, plan: &Plan) -> Vec<ServiceReport> {
+pub(super) async fn run<'a>(
+    engine: &'a Engine,
+    plan: &'a Plan,
+    begin: impl Fn(&'a ServicePlan) -> ServiceRun<'a>,
+) -> Vec<ServiceReport> {
     let mut waiting: Vec<&ServicePlan> = plan.services.iter().collect();
     let mut running: Vec<&ServicePlan> = Vec::new();
     let mut reports: Vec<ServiceReport> = Vec::new();
@@ -28,7 +32,7 @@ pub(super) async fn run(engine: &Engine, plan: &Plan) -> Vec<ServiceReport> {
                 continue;
             }
             running.push(service);
-            work.push(ServiceRun::new(engine, &plan.goal, service).run());
+            work.push(begin(service).run());
         }
         let Some(report) = work.next().await else { break };
         running.retain(|service| service.service != report.service);

@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use super::ledger::Ledger;
 use super::{Engine, caught, millis};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::goal::Goal;
+use crate::ledger::Ledger;
 use crate::lock::{LockError, ServiceLock};
 use crate::names::{RepositoryName, ServiceName};
 use crate::plan::{PlannedStep, ServicePlan, Step, Target, When};
+use crate::recover::Unfinished;
 use crate::report::ServiceReport;
 
 /// One service's part of a run.
@@ -23,26 +24,54 @@ pub(super) struct ServiceRun<'a> {
     /// Repositories that took no snapshot, and why.
     pub(super) unsaved: Vec<(RepositoryName, Code)>,
     began: Instant,
-    aborted: bool,
+    pub(super) aborted: bool,
+    /// Another process began it and died.
+    pub(super) resumed: bool,
 }
 
 impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        Self { engine, goal, plan, ledger, report, unsaved, began: Instant::now(), aborted: false }
+        let (aborted, resumed) = (false, false);
+        Self { engine, goal, plan, ledger, report, unsaved, began: Instant::now(), aborted, resumed }
+    }
+
+    /// Goes on where a run died.
+    pub(super) fn resumed(engine: &'a Engine, goal: &'a Goal, unfinished: &'a Unfinished) -> Self {
+        Self {
+            ledger: unfinished.ledger.clone(),
+            report: unfinished.report.clone(),
+            aborted: unfinished.aborted,
+            resumed: true,
+            ..Self::new(engine, goal, &unfinished.plan)
+        }
     }
 
     pub(super) fn service(&self) -> ServiceName {
         self.plan.service.clone()
     }
 
+    /// Tells what has happened, and keeps account of it.
+    pub(super) fn tell(&mut self, body: Body) {
+        self.ledger.apply(&body, Instant::now());
+        self.engine.recorder.tell(body);
+    }
+
+    /// Announces what is about to happen, and keeps account of it once that is on disk.
+    pub(super) async fn announce(&mut self, body: Body) -> Result<(), Failure> {
+        let announced = self.engine.recorder.announce(body.clone()).await;
+        announced.map_err(|error| Failure::from_error(Code::NoSpace, &error))?;
+        self.ledger.apply(&body, Instant::now());
+        Ok(())
+    }
+
     /// Runs to the end and reports.
     pub(super) async fn run(mut self) -> ServiceReport {
         self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
-        self.report.skipped = self.plan.skipped.clone();
-        self.report.failures = self.plan.refused.clone();
-        let touches = !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
+        self.report.skipped.clone_from(&self.plan.skipped);
+        self.report.failures.extend(self.plan.refused.iter().cloned());
+        let touches = self.resumed || !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
         let lock = if touches { self.lock().map(Some) } else { Ok(None) };
         match &lock {
             Ok(Some(_)) => self.run_steps().await,
@@ -96,20 +125,22 @@ impl<'a> ServiceRun<'a> {
         let (service, step) = (self.service(), planned.step.clone());
         let started = Body::StepStarted { service: service.clone(), index, step };
         let began = Instant::now();
-        let announced = self.engine.recorder.announce(started).await;
+        let announced = self.announce(started.clone()).await;
         let result = match announced {
+            Err(failure) if planned.when == When::Normal => Err(failure),
             // What pays back is done even when it cannot be written down.
-            Err(error) if planned.when == When::Normal => Err(Failure::from_error(Code::NoSpace, &error)),
-            _ => caught(self.execute(&planned.step, planned.when)).await,
+            Err(_) => {
+                self.ledger.apply(&started, began);
+                caught(self.execute(&planned.step, planned.when)).await
+            }
+            Ok(()) => caught(self.execute(&planned.step, planned.when)).await,
         };
         let failure = result.err();
         let finished =
             Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
         self.engine.recorder.tell(finished);
         if let Some(failure) = failure {
-            // One repository's failure does not keep the next one from its snapshot.
-            let ends = !matches!(planned.step, Step::Backup(_) | Step::DropStage { .. });
-            self.aborted |= ends || self.engine.cancel.code().is_some();
+            self.aborted |= planned.step.ends_the_rest() || self.engine.cancel.code().is_some();
             self.report.failures.push(failure);
         }
     }

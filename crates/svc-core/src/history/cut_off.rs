@@ -58,7 +58,7 @@ pub fn cut_off(run: &RunId, events: &[Event]) -> Vec<CutOff> {
 /// What ran before, as the run wrote down.
 fn prior(events: &[Event], name: &ServiceName) -> Vec<Target> {
     let noted = events.iter().rev().find_map(|event| match &event.body {
-        Body::PriorState { service, running } if service == name => Some(running.clone()),
+        Body::PriorState { service, prior } if service == name => Some(prior.running.clone()),
         _ => None,
     });
     noted.unwrap_or_default()

@@ -32,7 +32,8 @@ fn may_go(directory: &Path, run: &RunId, is_old: bool) -> bool {
     if is_old {
         return run_log::is_held(&log(directory, run)).is_ok_and(|held| !held);
     }
-    summary(directory, run).is_ok_and(|summary| matches!(summary.fate, Fate::Ended { .. }))
+    summary(directory, run)
+        .is_ok_and(|summary| matches!(summary.fate, Fate::Ended { .. } | Fate::Recovered { .. }))
 }
 
 /// The time that an id begins with; nothing for a directory that is no run of ours.

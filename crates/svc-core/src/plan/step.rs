@@ -194,6 +194,13 @@ impl Step {
         }
     }
 
+    /// Whether the rest of the plan makes no sense once it failed.
+    #[must_use]
+    pub(crate) const fn ends_the_rest(&self) -> bool {
+        // One repository's failure does not keep the next one from its snapshot.
+        !matches!(self, Self::Backup(_) | Self::DropStage { .. })
+    }
+
     /// What it is doing, for people: a word in the present participle.
     #[must_use]
     pub const fn phase(&self) -> &'static str {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::code::Code;
 use crate::docker::Container;
 use crate::history::{self, CutOff, Fate, cut_off};
-use crate::names::ServiceName;
+use crate::names::{RunId, ServiceName};
 use crate::observe::{Parts, is_up};
 use crate::plan::Target;
 use crate::run_log;
@@ -20,21 +20,48 @@ pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
         // One that vanishes meanwhile is none.
         let Ok(summary) = history::summary(directory, &run) else { continue };
         let cuts = match summary.fate {
-            Fate::Crashed | Fate::Ended { code: Code::NotResumed } => {
+            Fate::Crashed
+            | Fate::Ended { code: Code::NotResumed }
+            | Fate::Recovered { code: Code::NotResumed } => {
                 let events = run_log::read(&history::log(directory, &run)).unwrap_or_default();
                 cut_off(&run, &events)
             }
-            Fate::Ended { .. } | Fate::Running => Vec::new(),
+            Fate::Ended { .. } | Fate::Recovered { .. } | Fate::Running => Vec::new(),
         };
         let is_cut = |service: &ServiceName| cuts.iter().any(|cut| cut.service == *service);
         let ended: Vec<ServiceName> = match summary.fate {
-            Fate::Ended { .. } => summary.services.into_iter().filter(|name| !is_cut(name)).collect(),
+            Fate::Ended { .. } | Fate::Recovered { .. } => {
+                summary.services.into_iter().filter(|name| !is_cut(name)).collect()
+            }
             Fate::Running | Fate::Crashed => Vec::new(),
         };
         left.extend(cuts.into_iter().filter(|cut| !settled.contains(&cut.service)));
         settled.extend(ended);
     }
     Ok(left)
+}
+
+/// The runs whose work another process has to end, oldest first: those that died; and where it is wished, those that
+/// ended and could not bring everything back.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn unfinished(directory: &Path, also_ended: bool) -> io::Result<Vec<RunId>> {
+    let cuts = of(directory)?;
+    let is_left = |run: &RunId| cuts.iter().any(|cut| cut.run == *run);
+    let mut runs = history::runs(directory)?;
+    runs.retain(|run| {
+        let Ok(summary) = history::summary(directory, run) else { return false };
+        match summary.fate {
+            // One that never began owes nothing.
+            Fate::Crashed => summary.began.is_some(),
+            Fate::Recovered { code: Code::NotResumed } => is_left(run),
+            Fate::Ended { code: Code::NotResumed } => also_ended && is_left(run),
+            Fate::Ended { .. } | Fate::Recovered { .. } | Fate::Running => false,
+        }
+    });
+    runs.reverse();
+    Ok(runs)
 }
 
 /// The same without what is seen running now.

@@ -18,7 +18,7 @@ use super::link::Link;
 use super::listing::{self, Row};
 use super::properties::Properties;
 use super::refusal::{self, Kind};
-use super::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails, glance, job};
+use super::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails, glance, job};
 use crate::names::UnitName;
 
 /// How long opening the connection may take.
@@ -213,6 +213,22 @@ impl Systemd for Bus {
             return Ok(());
         }
         Err(SystemdError::JobEnded { verb: verb.to_string(), unit: unit.to_string(), result: result.0 })
+    }
+
+    async fn start_transient(&self, unit: &TransientUnit, limit: Duration) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let result = self.order("start", &unit.name, limit, job::start_transient(&link, unit)).await?;
+        if result.is_good() {
+            return Ok(());
+        }
+        let (verb, unit) = (JobVerb::Start.to_string(), unit.name.to_string());
+        Err(SystemdError::JobEnded { verb, unit, result: result.0 })
+    }
+
+    async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let body = (unit.as_str(), "main", signal);
+        self.order("signal", unit, self.query, link.manager("KillUnit", &body)).await.map(|_| ())
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 pub use self::unit::FakeUnit;
-use super::{ActiveState, JobVerb, LoadState, ManagerState, Systemd, SystemdError, Unit, UnitDetails};
+use super::{
+    ActiveState, JobVerb, LoadState, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails,
+};
 use crate::names::UnitName;
 use crate::testing::{Script, When, unit_name};
 
@@ -35,6 +37,10 @@ pub enum SystemdCall {
     Matching(String),
     /// `run_job`.
     Job(JobVerb, UnitName),
+    /// `start_transient`, with the unit.
+    Transient(TransientUnit),
+    /// `kill`, with the signal.
+    Kill(UnitName, i32),
     /// `freeze`.
     Freeze(UnitName),
     /// `thaw`.
@@ -327,6 +333,28 @@ impl Systemd for FakeSystemd {
         }
         self.apply(verb, unit);
         Ok(())
+    }
+
+    async fn start_transient(&self, unit: &TransientUnit, _: Duration) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Transient(unit.clone())).await?;
+        let name = unit.name.clone();
+        let mut inner = self.lock();
+        if inner.stopping {
+            return Err(SystemdError::ShuttingDown { unit: name.to_string() });
+        }
+        if inner.find(&name).is_some_and(FakeUnit::is_up) {
+            let reason = format!("Unit {name} was already loaded or has a fragment file.");
+            return Err(SystemdError::Refused { action: format!("start `{name}`"), reason });
+        }
+        inner.units.insert(name, FakeUnit::new(unit.name.as_str()).active());
+        Ok(())
+    }
+
+    async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::Kill(unit.clone(), signal)).await?;
+        let is_up = self.lock().find(unit).is_some_and(FakeUnit::is_up);
+        let (unit, reason) = (unit.to_string(), "not loaded".to_owned());
+        if is_up { Ok(()) } else { Err(SystemdError::NoUnit { unit, reason }) }
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

@@ -1,10 +1,10 @@
 //! A job from its request to its end. "Started" means that *our* job is gone from the manager's queue, and how.
 
-use zbus::OwnedObjectPath;
 use zbus::message::Message;
+use zbus::{OwnedObjectPath, Variant};
 
-use super::JobVerb;
 use super::link::Link;
+use super::{JobVerb, TransientUnit};
 use crate::names::UnitName;
 
 /// How a job ended, in systemd's own word: `done`, `failed`, `canceled` …
@@ -39,14 +39,27 @@ impl Removed {
     }
 }
 
+/// Asks for a job of a unit and waits for it as `removed` does.
+pub(super) async fn run(link: &Link, verb: JobVerb, unit: &UnitName) -> zbus::Result<JobResult> {
+    let body = (unit.as_str(), "replace");
+    removed(link, link.manager(method(verb), &body)).await
+}
+
+/// Has a unit without a file made and started, and waits for that job as `removed` does.
+pub(super) async fn start_transient(link: &Link, unit: &TransientUnit) -> zbus::Result<JobResult> {
+    let properties: Vec<(&str, Variant<'_>)> =
+        unit.properties.iter().map(|(name, value)| (*name, value.variant())).collect();
+    let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
+    let body = (unit.name.as_str(), "fail", properties, auxiliary);
+    removed(link, link.manager("StartTransientUnit", &body)).await
+}
+
 /// Asks for a job and waits for that very job to be removed. Has no deadline of its own; dropped in the middle, it
 /// leaves the job alone.
-pub(super) async fn run(link: &Link, verb: JobVerb, unit: &UnitName) -> zbus::Result<JobResult> {
+async fn removed(link: &Link, asked: impl Future<Output = zbus::Result<Message>>) -> zbus::Result<JobResult> {
     link.subscribe().await?;
     // Listen first: a short job may be gone before the reply that names it is read.
     let mut signals = link.signals("JobRemoved").await?;
-    let body = (unit.as_str(), "replace");
-    let asked = link.manager(method(verb), &body);
     tokio::pin!(asked);
     let mut early = Vec::new();
     let reply = loop {

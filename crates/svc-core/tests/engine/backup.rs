@@ -240,7 +240,7 @@ async fn a_report_names_what_was_down_only_when_something_was() {
     assert_eq!(house.systemd.active("notes.service"), Some(ActiveState::Inactive));
     let events = &outcome.events;
     let prior = events.iter().find_map(|event| match &event.body {
-        svc_core::event::Body::PriorState { running, .. } => Some(running.clone()),
+        svc_core::event::Body::PriorState { prior, .. } => Some(prior.running.clone()),
         _ => None,
     });
     assert_eq!(prior, Some(Vec::<Target>::new()));

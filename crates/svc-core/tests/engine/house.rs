@@ -18,6 +18,7 @@ use svc_core::outside::Outside;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::records::ServiceRecord;
+use svc_core::recover::recover;
 use svc_core::report::{Report, ServiceReport};
 use svc_core::restic::Snapshot;
 use svc_core::restic::fake::{FakeRepository, FakeRestic};
@@ -228,20 +229,12 @@ impl House {
         clock: fn() -> Timestamp,
         mut watch: impl FnMut(&Event, &Cancel),
     ) -> Outcome {
-        let run: RunId = format!("r{}", self.runs.fetch_add(1, Ordering::Relaxed) + 1).parse().unwrap();
+        let run = self.next_run();
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let path = log.path().to_path_buf();
         let (events, mut seen) = mpsc::unbounded_channel();
         let (recorder, thread) = Recorder::start(run.clone(), log, clock, events);
-        let engine = Engine {
-            config: Arc::new(self.config.clone()),
-            scope: Arc::new(self.scope.clone()),
-            outside: self.outside(),
-            recorder,
-            run,
-            cancel: cancel.clone(),
-            now: noon,
-        };
+        let engine = Engine { cancel: cancel.clone(), ..self.engine(&run, recorder) };
         let mut told = Vec::new();
         let work = async move { engine.run(&plan).await.pipe(plan) };
         tokio::pin!(work);
@@ -258,6 +251,65 @@ impl House {
             told.push(event);
         }
         Outcome { plan, report, events: run_log::read(&path).unwrap(), told, log: path }
+    }
+
+    /// Runs until the process dies: at the first event for which `dies` says so, or over an order that the tap was told.
+    /// Returns the run; nothing: it came to its end before.
+    pub(crate) async fn run_and_die(&self, plan: Plan, dies: impl FnMut(&Event) -> bool) -> Option<RunId> {
+        let run = self.next_run();
+        let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
+        let (events, seen) = mpsc::unbounded_channel();
+        let (recorder, thread) = Recorder::start(run.clone(), log, noon, events);
+        let engine = self.engine(&run, recorder);
+        let end = self.until_death(async move { engine.run(&plan).await }, seen, dies).await;
+        thread.join();
+        end.err().map(|()| run)
+    }
+
+    /// Does what a run that died owes; dies in the same way. Returns its report if it came to its end.
+    pub(crate) async fn recover(&self, run: &RunId, dies: impl FnMut(&Event) -> bool) -> Option<Report> {
+        let log = RunLog::reopen(&self.scope.runs_dir(), run).unwrap().unwrap();
+        let recovery = recover(&run_log::read(log.path()).unwrap(), noon()).unwrap();
+        let (events, seen) = mpsc::unbounded_channel();
+        let (recorder, thread) = Recorder::go_on(run.clone(), log, recovery.next, noon, events);
+        let engine = self.engine(run, recorder);
+        let work = async move { engine.recover(&recovery).await };
+        let report = self.until_death(work, seen, dies).await;
+        thread.join();
+        report.ok()
+    }
+
+    async fn until_death(
+        &self,
+        work: impl Future<Output = Report>,
+        mut seen: mpsc::UnboundedReceiver<Event>,
+        mut dies: impl FnMut(&Event) -> bool,
+    ) -> Result<Report, ()> {
+        let mut work = Box::pin(work);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = seen.recv() => if dies(&event) { return Err(()) },
+                () = self.tap.death() => return Err(()),
+                report = &mut work => return Ok(report),
+            }
+        }
+    }
+
+    fn next_run(&self) -> RunId {
+        format!("r{}", self.runs.fetch_add(1, Ordering::Relaxed) + 1).parse().unwrap()
+    }
+
+    fn engine(&self, run: &RunId, recorder: Recorder) -> Engine {
+        Engine {
+            config: Arc::new(self.config.clone()),
+            scope: Arc::new(self.scope.clone()),
+            outside: self.outside(),
+            recorder,
+            run: run.clone(),
+            cancel: Cancel::default(),
+            now: noon,
+        }
     }
 
     /// The moment of the next plan: a second after the one before.

@@ -118,7 +118,7 @@ async fn the_prior_state_is_on_disk_before_the_first_stop() {
     house.run(&backup(&["paperless"])).await;
     let events = seen.lock().unwrap().take().unwrap();
     let prior = events.iter().find_map(|event| match &event.body {
-        Body::PriorState { running, .. } => Some(running.clone()),
+        Body::PriorState { prior, .. } => Some(prior.running.clone()),
         _ => None,
     });
     let names: BTreeSet<String> = prior.unwrap().iter().map(ToString::to_string).collect();

@@ -12,6 +12,9 @@ mod lifecycle;
 mod log;
 #[cfg(test)]
 mod plans;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod relatives;
 #[cfg(test)]
 mod restore;

@@ -67,8 +67,14 @@ async fn a_restore_brings_the_data_back_and_keeps_what_it_replaced() {
     let kept = house.record("paperless").replaced.unwrap();
     assert_eq!(kept.stages, outcome.of("paperless").kept);
     assert_eq!(kept.stages, house.stages());
-    let old: PathBuf =
-        kept.pairs.iter().find(|pair| pair.live.ends_with("paperless/media")).unwrap().staged.clone();
+    let old: PathBuf = kept
+        .trees
+        .iter()
+        .find(|tree| tree.pair.live.ends_with("paperless/media"))
+        .unwrap()
+        .pair
+        .staged
+        .clone();
     assert_eq!(std::fs::read_to_string(old.join("page")).unwrap(), format!("{PAGE} as it was changed"));
     assert_eq!(outcome.of("paperless").restored, Some(saved(&house, "paperless")));
     assert!(outcome.events.iter().any(|event| matches!(event.body, Body::TreesKept { .. })));

@@ -58,7 +58,7 @@ impl Before {
         }
         if !is_old {
             let kept = house.record("paperless").replaced.expect(&told);
-            assert!(kept.pairs.iter().all(|pair| pair.staged.exists()), "the old data is gone: {told}");
+            assert!(kept.trees.iter().all(|tree| tree.pair.staged.exists()), "the old data is gone: {told}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Stands between the engine and the fakes: sees every call in one order, and lets any one of them go wrong.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use svc_core::restic::{
     BackupRequest, BackupSummary, Counts, Progress, Restic, ResticError, ResticFailure, RestoreRequest,
     Snapshot,
 };
-use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, Unit, UnitDetails};
-use tokio::sync::watch;
+use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How a call goes wrong.
@@ -42,8 +42,19 @@ type Watcher = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Default)]
 struct Inner {
     calls: Vec<String>,
+    death: Option<Death>,
+    killed: Arc<Notify>,
     mishaps: Vec<(String, usize, usize, Mishap)>,
     watchers: Vec<Watcher>,
+}
+
+/// When the process dies that gives the orders.
+#[derive(Debug, Clone, Copy)]
+struct Death {
+    /// Over the n-th order from now, from 1.
+    nth: usize,
+    /// The order was carried out all the same.
+    done: bool,
 }
 
 /// The tap; clones share one state.
@@ -67,11 +78,7 @@ impl Tap {
 
     /// The calls that change something.
     pub(crate) fn orders(&self) -> Vec<String> {
-        let order = |call: &String| {
-            let word = call.split(' ').nth(1).unwrap();
-            ["start", "stop", "restart", "pause", "unpause", "backup", "restore"].contains(&word)
-        };
-        self.calls().into_iter().filter(order).collect()
+        self.calls().into_iter().filter(|call| is_order(call)).collect()
     }
 
     /// Forgets the calls so far; mishaps count from here.
@@ -89,6 +96,26 @@ impl Tap {
         self.0.lock().unwrap().mishaps.push((call.to_owned(), 1, usize::MAX, mishap));
     }
 
+    /// The process dies over the n-th order from now (from 1), before or after it is carried out.
+    pub(crate) fn die_at(&self, nth: usize, done: bool) {
+        self.0.lock().unwrap().death = Some(Death { nth, done });
+    }
+
+    /// Waits for that.
+    pub(crate) async fn death(&self) {
+        let killed = Arc::clone(&self.0.lock().unwrap().killed);
+        killed.notified().await;
+    }
+
+    fn dies(&self, call: &str) -> Option<Death> {
+        let mut inner = self.0.lock().unwrap();
+        let death = inner.death.as_mut().filter(|_| is_order(call))?;
+        death.nth -= 1;
+        let death = Some(*death).filter(|death| death.nth == 0)?;
+        inner.death = None;
+        Some(death)
+    }
+
     /// Tells `watcher` of every call right before it is done.
     pub(crate) fn watch(&self, watcher: impl Fn(&str) + Send + Sync + 'static) {
         self.0.lock().unwrap().watchers.push(Arc::new(watcher));
@@ -101,6 +128,13 @@ impl Tap {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let mishap = self.enter(&call);
+        if let Some(death) = self.dies(&call) {
+            if death.done {
+                let _ = work.await;
+            }
+            self.0.lock().unwrap().killed.notify_one();
+            return pending().await;
+        }
         match mishap {
             None => work.await,
             Some(Mishap::Panics) => panic!("the test wants a panic in `{call}`"),
@@ -131,6 +165,12 @@ impl Tap {
         }
         mishap
     }
+}
+
+/// Whether a call changes something.
+fn is_order(call: &str) -> bool {
+    let word = call.split(' ').nth(1).unwrap();
+    ["start", "stop", "restart", "pause", "unpause", "backup", "restore"].contains(&word)
 }
 
 struct Tapped<T: ?Sized> {
@@ -199,6 +239,16 @@ impl Systemd for Tapped<dyn Systemd> {
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError> {
         let call = format!("systemd {verb} {unit}");
         self.tap.through(call, systemd_error, self.inner.run_job(verb, unit, deadline)).await
+    }
+
+    async fn start_transient(&self, unit: &TransientUnit, deadline: Duration) -> Result<(), SystemdError> {
+        let call = format!("systemd transient {}", unit.name);
+        self.tap.through(call, systemd_error, self.inner.start_transient(unit, deadline)).await
+    }
+
+    async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {
+        let call = format!("systemd kill {unit}");
+        self.tap.through(call, systemd_error, self.inner.kill(unit, signal)).await
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

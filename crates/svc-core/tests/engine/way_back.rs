@@ -104,7 +104,7 @@ async fn a_service_that_does_not_stop_for_the_way_back_runs_on_and_loses_nothing
     assert_eq!(running, before);
     assert_eq!(outcome.of("paperless").kept, house.stages());
     let kept = house.record("paperless").replaced.unwrap();
-    assert!(kept.pairs.iter().all(|pair| pair.staged.exists()), "the old data is still there");
+    assert!(kept.trees.iter().all(|tree| tree.pair.staged.exists()), "the old data is still there");
 }
 
 #[tokio::test(start_paused = true)]

@@ -183,7 +183,7 @@ async fn a_stage_that_nobody_knows_is_named_and_nothing_else_beside_it() {
     assert!(finding.said.contains(".svc-stage-notes-20261101"), "{finding:?}");
 
     let replaced = format!(
-        r#"{{"replaced": {{"run": "r1", "at": "2026-11-01T00:00:00Z", "stages": ["{}"], "pairs": []}}}}"#,
+        r#"{{"replaced": {{"run": "r1", "at": "2026-11-01T00:00:00Z", "stages": ["{}"], "trees": []}}}}"#,
         stages.join(".svc-stage-notes-20261101").display()
     );
     let records = machine.state().join("records");

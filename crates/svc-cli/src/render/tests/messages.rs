@@ -15,7 +15,13 @@ fn report(services: &[(&str, Failure)]) -> Report {
         report
     };
     let services: Vec<ServiceReport> = services.iter().map(one).collect();
-    Report { code: Code::worst(services.iter().map(|s| s.code)), verb: "backup".into(), took_ms: 1, services }
+    Report {
+        code: Code::worst(services.iter().map(|s| s.code)),
+        verb: "backup".into(),
+        took_ms: 1,
+        crashed: false,
+        services,
+    }
 }
 
 fn goal() -> Goal {
@@ -96,7 +102,13 @@ fn a_restore_is_repeated_with_its_snapshot() {
 
 #[test]
 fn a_run_that_was_cancelled_before_anything_says_how_to_repeat_it() {
-    let empty = Report { code: Code::Interrupted, verb: "backup".into(), took_ms: 1, services: Vec::new() };
+    let empty = Report {
+        code: Code::Interrupted,
+        verb: "backup".into(),
+        took_ms: 1,
+        crashed: false,
+        services: Vec::new(),
+    };
     assert_eq!(messages(&empty, &goal(), false), "hint: svc backup local,remote caddy music notes\n");
 }
 

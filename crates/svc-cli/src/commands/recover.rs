@@ -1,0 +1,54 @@
+//! `svc recover`.
+
+use svc_core::code::Code;
+use svc_core::failure::Failure;
+use svc_core::names::RunId;
+use svc_core::standing::unfinished;
+
+use crate::args::RecoverArgs;
+use crate::context::Context;
+use crate::recovery;
+use crate::render;
+use crate::run::{say, write_out};
+
+/// Brings the data of these runs to one side; a failure of one does not keep the others from it.
+async fn data(context: &Context, runs: &[RunId]) -> Result<Code, Failure> {
+    let mut result = Ok(Code::Ok);
+    for run in runs {
+        let settled = recovery::data(context, run).await;
+        result = result.and_then(|code| settled.map(|()| code));
+    }
+    result
+}
+
+/// Does what runs that died owe; one that is named, or all.
+pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, Failure> {
+    context.require_root("recover")?;
+    let left = unfinished(&context.scope.runs_dir(), true);
+    let mut runs = left.map_err(|error| {
+        let message = format!("the runs in `{}` cannot be read", context.scope.runs_dir().display());
+        Failure::new(Code::Failed, message).because(error.to_string())
+    })?;
+    if let Some(word) = &args.run {
+        let run: RunId = word.parse().map_err(|error: svc_core::names::NameError| {
+            Failure::from_error(Code::Usage, &error).hint("svc runs")
+        })?;
+        runs.retain(|left| *left == run);
+    }
+    if runs.is_empty() && !context.global.json {
+        write_out("Nothing to recover: every run came to its end.\n")?;
+    }
+    if args.data {
+        return data(context, &runs).await;
+    }
+    let mut codes = Vec::new();
+    for run in runs {
+        let Some((goal, report)) = recovery::one(context, &run).await? else { continue };
+        // What was owed is paid: that is what was asked for, whatever became of the run itself.
+        codes.push(if report.code == Code::NotResumed { Code::NotResumed } else { Code::Ok });
+        if !context.global.json {
+            say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
+        }
+    }
+    Ok(Code::worst(codes))
+}

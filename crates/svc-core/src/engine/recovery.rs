@@ -1,0 +1,59 @@
+//! Doing what a run that died owes.
+
+use std::time::Duration;
+
+use super::service::ServiceRun;
+use super::{Engine, schedule};
+use crate::code::Code;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::plan::ServicePlan;
+use crate::recover::Recovery;
+use crate::report::{Report, ServiceReport};
+
+impl Engine {
+    /// Does what a run that died owes, and ends its log. It may be done again: what is done already stays done.
+    pub async fn recover(&self, recovery: &Recovery) -> Report {
+        let begun =
+            Body::Recovering { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
+        // What is owed is paid back also when it cannot be written down.
+        let _ = self.recorder.announce(begun).await;
+        let plan = &recovery.plan;
+        let mut services = recovery.settled.clone();
+        services.extend(schedule::run(self, plan, |service| self.go_on(recovery, service)).await);
+        let took = Duration::try_from((self.now)().duration_since(recovery.began)).unwrap_or_default();
+        let report = Report {
+            code: Code::worst(services.iter().map(|report: &ServiceReport| report.code)),
+            verb: plan.goal.verb().to_owned(),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            crashed: true,
+            services,
+        };
+        let _ = self.recorder.announce(Body::RunFinished { report: report.clone() }).await;
+        report
+    }
+
+    /// The part of that which needs only file systems: trees that changed places in part come to one side. What is left to
+    /// do stays in the log.
+    ///
+    /// # Errors
+    /// The first service whose trees could not: it must stay off.
+    pub async fn recover_data(&self, recovery: &Recovery) -> Result<(), Failure> {
+        let begun =
+            Body::Recovering { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
+        let _ = self.recorder.announce(begun).await;
+        let mut result = Ok(());
+        for unfinished in recovery.unfinished.values() {
+            let settled = ServiceRun::resumed(self, &recovery.plan.goal, unfinished).settle().await;
+            result = result.and(settled);
+        }
+        result
+    }
+
+    fn go_on<'a>(&'a self, recovery: &'a Recovery, service: &'a ServicePlan) -> ServiceRun<'a> {
+        match recovery.unfinished.get(&service.service) {
+            Some(unfinished) => ServiceRun::resumed(self, &recovery.plan.goal, unfinished),
+            None => ServiceRun::new(self, &recovery.plan.goal, service),
+        }
+    }
+}

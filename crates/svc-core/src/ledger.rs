@@ -1,0 +1,152 @@
+//! What a service's run owes: everything it changed and has not put back. A fold of its events, so that a run that died
+//! left on disk exactly what the live one knew.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::event::Body;
+use crate::exchange::Tree;
+use crate::plan::{Step, Target};
+use crate::prior::Prior;
+
+/// What was stopped, exchanged, and how long something was down.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ledger {
+    /// Stopped, or about to be; in that order.
+    pub(crate) stopped: Vec<Target>,
+    /// Stages that this run made.
+    pub(crate) staged: Vec<PathBuf>,
+    /// Trees that are to change places, whatever happens: some may have done so.
+    pub(crate) exchanging: Vec<Tree>,
+    /// Trees that changed places and stay so unless something fails.
+    pub(crate) exchanged: Vec<Tree>,
+    /// Trees could not be put back: the service must not run on the mixture.
+    pub(crate) mixed: bool,
+    /// What ran before, if that was looked at.
+    pub(crate) prior: Option<Prior>,
+    /// Targets that were off before and that this run started.
+    new: Vec<Target>,
+    /// All that this run stopped, started or restarted.
+    touched: Vec<Target>,
+    down_since: Option<Instant>,
+    downtime_ms: Option<u64>,
+}
+
+impl Ledger {
+    /// Takes in one more event of the service.
+    pub(crate) fn apply(&mut self, body: &Body, at: Instant) {
+        match body {
+            Body::PriorState { prior, .. } => self.prior = Some(prior.clone()),
+            Body::StepStarted { step, .. } => self.begin(step, at),
+            Body::Started { target, .. } => self.started(target, at),
+            Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
+            Body::StepFinished { failure: Some(_), .. } => self.exchanging.clear(),
+            Body::Exchanged { .. } => self.exchanged = std::mem::take(&mut self.exchanging),
+            Body::PutBack { .. } => {
+                self.exchanging.clear();
+                self.exchanged.clear();
+                self.new_are_off();
+            }
+            Body::Mixed { stuck, .. } => {
+                self.mixed = true;
+                self.exchanged.append(&mut self.exchanging);
+                self.exchanged.retain(|tree| stuck.contains(&tree.pair.live));
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, step: &Step, at: Instant) {
+        match step {
+            Step::Stop { targets } => self.stopping(targets, at),
+            Step::Start { targets } => {
+                self.new.extend(targets.iter().cloned());
+                self.touched.extend(targets.iter().cloned());
+            }
+            Step::Restart { targets } => self.touched.extend(targets.iter().cloned()),
+            Step::Stage(step) => self.staged.push(step.stage.clone()),
+            Step::Revert { stop, .. } if !self.exchanged.is_empty() => self.stopping(&stop.concat(), at),
+            _ => {}
+        }
+    }
+
+    /// Notes targets that may be down, for who restarted them died over it.
+    pub(crate) fn lost(&mut self, targets: &[Target], at: Instant) {
+        self.stopping(targets, at);
+    }
+
+    fn stopping(&mut self, targets: &[Target], at: Instant) {
+        let stopped: Vec<Target> = targets
+            .iter()
+            .filter(|target| self.may_stop(target) && !self.stopped.contains(target))
+            .cloned()
+            .collect();
+        if !stopped.is_empty() {
+            self.touched.extend(stopped.iter().cloned());
+            self.stopped.extend(stopped);
+            self.down_since.get_or_insert(at);
+        }
+    }
+
+    fn started(&mut self, target: &Target, at: Instant) {
+        self.stopped.retain(|stopped| stopped != target);
+        if !self.stopped.iter().any(|stopped| self.owes(stopped))
+            && let Some(since) = self.down_since.take()
+        {
+            let before = self.downtime_ms.unwrap_or(0);
+            self.downtime_ms = Some(before.saturating_add(millis(since, at)));
+        }
+    }
+
+    /// What this run itself had started is off again, as it was before.
+    fn new_are_off(&mut self) {
+        let new = std::mem::take(&mut self.new);
+        self.stopped.retain(|target| !new.contains(target));
+    }
+
+    /// Whether a target may be stopped: it ran when the prior state was noted, or this run started it.
+    pub(crate) fn may_stop(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_none_or(|prior| prior.ran(target)) || self.new.contains(target)
+    }
+
+    /// Whether a target has to be started again.
+    pub(crate) fn owes(&self, target: &Target) -> bool {
+        let leaving = self.prior.as_ref().is_some_and(|prior| prior.leaving.contains(target));
+        self.stopped.contains(target) && !leaving
+    }
+
+    /// Whether a target has to prove that it works: this run changed it, it is not off, and it worked before.
+    /// What is still off failed to start, which has been said.
+    pub(crate) fn awaits(&self, target: &Target) -> bool {
+        let restless = self.prior.as_ref().is_some_and(|prior| prior.restless.contains(target));
+        self.touched.contains(target) && !self.stopped.contains(target) && !restless
+    }
+
+    /// Whether a target's own health check said no before anything was touched.
+    pub(crate) fn was_unwell(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_some_and(|prior| prior.unwell.contains(target))
+    }
+
+    /// Whether a container was paused before.
+    pub(crate) fn was_paused(&self, target: &Target) -> bool {
+        self.prior.as_ref().is_some_and(|prior| prior.paused.contains(target))
+    }
+
+    /// Whether the stages hold data that was live before this run.
+    pub(crate) const fn holds_old_trees(&self) -> bool {
+        self.mixed || !self.exchanged.is_empty() || !self.exchanging.is_empty()
+    }
+
+    /// How long something of the service was down, in milliseconds; what still is counts up to now.
+    pub(crate) fn downtime_ms(&self) -> Option<u64> {
+        let open = self.down_since.map(|since| millis(since, Instant::now()));
+        match (self.downtime_ms, open) {
+            (None, None) => None,
+            (closed, open) => Some(closed.unwrap_or(0).saturating_add(open.unwrap_or(0))),
+        }
+    }
+}
+
+fn millis(since: Instant, until: Instant) -> u64 {
+    u64::try_from(until.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
+}

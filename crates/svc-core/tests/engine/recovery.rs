@@ -1,0 +1,199 @@
+//! A run that dies at any moment, and what is done about it: what ran before runs again, and a tree is old or new.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use svc_core::event::Event;
+use svc_core::goal::Goal;
+use svc_core::history::{self, Fate};
+use svc_core::names::RunId;
+use svc_core::recover::recover;
+use svc_core::report::Report;
+use svc_core::run_log;
+
+use crate::house::{House, backup_to, noon, restart, restore, stop};
+
+fn never(_: &Event) -> bool {
+    false
+}
+
+/// The house, its data changed since it was saved to both repositories.
+async fn changed() -> House {
+    let house = House::new();
+    house.run(&backup_to(&["local", "remote"], &["paperless", "notes"])).await;
+    house.write("srv/paperless/media/page", "a page as it is now");
+    house.write("docker/volumes/paperless_db/_data/table", "a table as it is now");
+    house.tap.clear();
+    house
+}
+
+/// What a run may leave, whatever becomes of it.
+struct Sides {
+    running: std::collections::BTreeSet<String>,
+    old: BTreeMap<PathBuf, String>,
+    new: BTreeMap<PathBuf, String>,
+}
+
+impl Sides {
+    /// The house as it is, and as the goal makes it when nobody dies.
+    async fn of(goal: &Goal) -> Self {
+        let house = changed().await;
+        let (running, old) = (house.running(), relative(&house));
+        assert_eq!(house.run(goal).await.code(), 0);
+        Self { running, old, new: relative(&house) }
+    }
+
+    fn hold(&self, house: &House, report: &Report, when: &str) {
+        assert_eq!(house.running(), self.running, "{when}");
+        let tree = relative(house);
+        assert!(tree == self.old || tree == self.new, "a mixture {when}: {tree:?}");
+        // Whoever reads 0 reads the new data.
+        assert!(report.code.number() != 0 || tree == self.new, "{when}");
+        assert!(matches!(report.code.number(), 0 | 4), "{when}: {report:?}");
+        assert!(report.crashed, "{when}");
+        // What lies about is the old data after an exchange, and nothing before.
+        let kept = house.record("paperless").replaced.map(|replaced| replaced.stages).unwrap_or_default();
+        assert_eq!(house.stages(), kept, "{when}");
+    }
+}
+
+/// The data below the house, by paths that are the same in every house.
+fn relative(house: &House) -> BTreeMap<PathBuf, String> {
+    let root = house.path("");
+    house
+        .tree("")
+        .into_iter()
+        .map(|(path, text)| (path.strip_prefix(&root).unwrap().to_owned(), text))
+        .collect()
+}
+
+fn goals() -> [Goal; 3] {
+    let both = ["paperless", "notes"];
+    [backup_to(&["local", "remote"], &both), restore(&["paperless"]), restart(&both, false)]
+}
+
+/// Runs the goal until it dies at its n-th event; nothing: it has not so many.
+async fn die_at_event(house: &House, goal: &Goal, nth: u64) -> Option<RunId> {
+    let plan = house.plan(goal).await;
+    house.run_and_die(plan, |event| event.seq == nth).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_dies_after_any_event_is_brought_to_an_end() {
+    for goal in goals() {
+        let sides = Sides::of(&goal).await;
+        for nth in 0.. {
+            let house = changed().await;
+            let Some(run) = die_at_event(&house, &goal, nth).await else { break };
+            let summary = history::summary(&house.scope.runs_dir(), &run).unwrap();
+            if matches!(summary.fate, Fate::Ended { .. }) {
+                break;
+            }
+            assert_eq!(summary.fate, Fate::Crashed);
+            let report = house.recover(&run, never).await.unwrap();
+            sides.hold(&house, &report, &format!("{} after event {nth}", goal.verb()));
+            let summary = history::summary(&house.scope.runs_dir(), &run).unwrap();
+            assert_eq!(summary.fate, Fate::Recovered { code: report.code });
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_dies_over_any_order_is_brought_to_an_end() {
+    for goal in goals() {
+        let sides = Sides::of(&goal).await;
+        for nth in 1.. {
+            for done in [false, true] {
+                let house = changed().await;
+                let plan = house.plan(&goal).await;
+                house.tap.die_at(nth, done);
+                let Some(run) = house.run_and_die(plan, never).await else {
+                    assert!(nth > 4, "{} gives more orders", goal.verb());
+                    break;
+                };
+                let report = house.recover(&run, never).await.unwrap();
+                let when = format!("{} over order {nth}, done: {done}", goal.verb());
+                sides.hold(&house, &report, &when);
+            }
+            if house_orders(&goal).await < nth {
+                break;
+            }
+        }
+    }
+}
+
+async fn house_orders(goal: &Goal) -> usize {
+    let house = changed().await;
+    house.run(goal).await;
+    house.tap.orders().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_that_dies_itself_is_recovered_in_the_same_way() {
+    for goal in goals() {
+        let sides = Sides::of(&goal).await;
+        for first in (0..).step_by(5) {
+            let house = changed().await;
+            let Some(run) = die_at_event(&house, &goal, first).await else { break };
+            let fate = history::summary(&house.scope.runs_dir(), &run).unwrap().fate;
+            if matches!(fate, Fate::Ended { .. }) {
+                break;
+            }
+            // Each recovery dies one event later than the one before it.
+            for second in 1.. {
+                let mut left = second;
+                let dies = |_: &Event| {
+                    left -= 1;
+                    left == 0
+                };
+                if let Some(report) = house.recover(&run, dies).await {
+                    sides.hold(&house, &report, &format!("{} after event {first}", goal.verb()));
+                    break;
+                }
+                assert!(second < 100, "it never ends");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_cut_at_any_byte_names_all_that_may_be_down() {
+    let house = changed().await;
+    let outcome = house.run(&restore(&["paperless"])).await;
+    let text = std::fs::read(&outcome.log).unwrap();
+    let mut owed = 0;
+    for cut in 0..text.len() {
+        let events = run_log::parse(&text[..cut]);
+        // What was stopped and not started is among what the recovery starts.
+        let down: Vec<_> = svc_core::history::cut_off(&"r2".parse().unwrap(), &events);
+        let down: Vec<_> = down.into_iter().flat_map(|cut| cut.down).collect();
+        let Some(recovery) = recover(&events, noon()) else {
+            assert!(down.is_empty() && events.is_empty());
+            continue;
+        };
+        let rest = format!("{:?}", recovery.plan);
+        assert!(down.iter().all(|target| rest.contains(&target.to_string())), "cut at {cut}: {rest}");
+        owed += down.len();
+    }
+    assert!(owed > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_svc_stop_stopped_stays_off_when_it_dies() {
+    let house = changed().await;
+    let plan = house.plan(&stop(&["paperless"])).await;
+    house.tap.die_at(1, true);
+    let run = house.run_and_die(plan, never).await.unwrap();
+    let down = house.running();
+    assert_eq!(house.recover(&run, never).await.unwrap().code.number(), 4);
+    assert_eq!(house.running(), down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_at_work_is_nobody_elses_to_recover() {
+    let house = changed().await;
+    let log = run_log::RunLog::create(&house.scope.runs_dir(), &"r9".parse().unwrap()).unwrap();
+    assert!(run_log::RunLog::reopen(&house.scope.runs_dir(), &"r9".parse().unwrap()).unwrap().is_none());
+    drop(log);
+    assert!(run_log::RunLog::reopen(&house.scope.runs_dir(), &"r9".parse().unwrap()).unwrap().is_some());
+}
