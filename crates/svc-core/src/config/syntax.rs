@@ -79,20 +79,33 @@ fn jsonc_message(kind: &ParseErrorKind) -> &'static str {
 
 /// Where nesting goes beyond the limit. Looks at brackets outside strings only, so that it needs no stack.
 fn too_deep(bytes: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (offset, &byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
+    let (mut depth, mut at) = (0_usize, 0);
+    let counts = |byte: &u8| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}');
+    while let Some(offset) = position(bytes, at, counts) {
+        at = offset + 1;
+        match bytes[offset] {
+            b'"' => at = end_of_string(bytes, at)?,
             b'[' | b'{' if depth == DEEPEST => return Some(offset),
             b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
+            _ => depth = depth.saturating_sub(1),
         }
     }
     None
+}
+
+/// What comes after the string that began before `at`; nothing: it does not end.
+fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let offset = position(bytes, at, |byte| matches!(byte, b'"' | b'\\'))?;
+        if bytes[offset] == b'"' {
+            return Some(offset + 1);
+        }
+        at = offset + 2;
+    }
+}
+
+fn position(bytes: &[u8], from: usize, is_wanted: impl Fn(&u8) -> bool) -> Option<usize> {
+    bytes.get(from..)?.iter().position(is_wanted).map(|place| from + place)
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> Draft {
