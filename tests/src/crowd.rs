@@ -63,17 +63,17 @@ pub fn services(count: usize) -> String {
         (name, service)
     };
     let services = (0..count / 2).flat_map(|number| [unit(number), container(number)]);
-    document(services.collect())
+    document(&services.collect())
 }
 
 /// `services.json` with the one service `tree`: files, and nothing to stop.
 #[must_use]
 pub fn tree() -> String {
     let service = json!({"name": "tree", "backup": {"enable": true, "paths": [TREE], "tags": ["tree"]}});
-    document([("tree".to_owned(), service)].into_iter().collect())
+    document(&[("tree".to_owned(), service)].into_iter().collect())
 }
 
-fn document(services: Map<String, Value>) -> String {
+fn document(services: &Map<String, Value>) -> String {
     let local = json!({"repository": REPOSITORY, "passwordFile": PASSWORD_FILE});
     json!({"repositories": {"local": local}, "services": services}).to_string()
 }

@@ -56,9 +56,9 @@ fn table(figures: &[Figure]) -> String {
         let cells = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:width$} |"));
         format!("|{}\n", cells.collect::<String>())
     };
-    let rule: String = widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect();
+    let rule = widths.map(|width| "-".repeat(width + 2)).join("|");
     let body: String = rows.iter().map(line).collect();
-    format!("{}|{rule}\n{body}", line(&HEAD))
+    format!("{}|{rule}|\n{body}", line(&HEAD))
 }
 
 fn row(figure: &Figure) -> [&str; 6] {
