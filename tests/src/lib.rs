@@ -16,6 +16,7 @@ pub mod crowd;
 pub mod enter;
 pub mod homeserver;
 pub mod host;
+pub mod kills;
 pub mod lease;
 pub mod leftovers;
 pub mod link;

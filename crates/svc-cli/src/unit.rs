@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::context::{Context, search_path};
 use crate::render;
+use crate::run::FAULTS;
 use crate::signals::Signals;
 
 /// systemd forks and executes; more than this means that it is stuck.
@@ -72,7 +73,7 @@ pub(crate) async fn start(context: &Context, run: &RunId, plan: Plan) -> Result<
         Failure::new(Code::Failed, "the plan of the run cannot be written").because(error.to_string())
     })?;
     let unit = unit(context, run).await?;
-    let started = context.outside.systemd.start_transient(&unit, START).await;
+    let started = context.outside.systemd.start_transient(&unit, None, START).await;
     started.map_err(|error| match error {
         SystemdError::ShuttingDown { .. } => {
             Failure::new(Code::Terminated, "the machine is shutting down").because(error.to_string())
@@ -96,6 +97,11 @@ async fn unit(context: &Context, run: &RunId) -> Result<TransientUnit, Failure> 
         ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
+    if cfg!(debug_assertions)
+        && let Ok(place) = std::env::var(FAULTS)
+    {
+        properties.push(("Environment", Value::Texts(vec![format!("{FAULTS}={place}")])));
+    }
     properties.extend(recovery(context, run, program).await?);
     Ok(TransientUnit { name: name(run)?, properties })
 }

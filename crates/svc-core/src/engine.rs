@@ -3,6 +3,8 @@
 mod backup;
 mod control;
 mod health;
+mod hooks;
+mod pause;
 mod prior;
 mod recovery;
 mod restore;
@@ -21,6 +23,7 @@ use crate::code::Code;
 use crate::config::Config;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::names::RunId;
 use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
@@ -47,6 +50,10 @@ pub struct Engine {
     pub cancel: Cancel,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Where the programs of hooks are looked for.
+    pub path: String,
+    /// Where a test stops it.
+    pub faults: Arc<Faults>,
 }
 
 impl Engine {

@@ -1,6 +1,7 @@
 //! A plan: what a run will do, step by step, each with its reason. Made by a pure function, shown, then run as it is.
 
 mod backup;
+mod hooks;
 mod lifecycle;
 mod restore;
 mod snapshot;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use hooks::{HookKind, HookStep};
 pub(crate) use lifecycle::running;
 pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};

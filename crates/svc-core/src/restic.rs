@@ -27,6 +27,7 @@ mod version_note;
 
 pub use access::RepositoryAccess;
 pub use installed::MINIMUM_VERSION;
+pub(crate) use open::PASSWORD_FILE;
 pub use open::{SecretWarning, open};
 pub use program::{ResticProgram, ResticSettings};
 pub use redact::Redactor;
@@ -209,6 +210,16 @@ pub enum ResticError {
         repository: String,
         /// What is wrong with them.
         reason: String,
+    },
+    /// A file with its secrets does not exist.
+    #[error("repository `{repository}` has no {kind}: `{}` does not exist", path.display())]
+    MissingSecret {
+        /// The repository.
+        repository: String,
+        /// `password file` or `environment file`.
+        kind: &'static str,
+        /// The file.
+        path: PathBuf,
     },
     /// A secret file is open to others.
     #[error("secret file `{}` {fault}", path.display())]

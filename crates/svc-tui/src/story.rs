@@ -29,6 +29,8 @@ struct Chapter {
     step: Option<Step>,
     stopped: Vec<Target>,
     started: Vec<Target>,
+    /// What was stopped last was only held where it was.
+    held: bool,
     told: Option<Timestamp>,
 }
 
@@ -72,6 +74,10 @@ impl Chapter {
                 stuck.iter().map(|path| format!("`{}` could not be put back", path.display())).collect()
             }
             Body::Progress { .. } => self.progress(at, view.and_then(|view| view.transfer.as_ref())),
+            Body::HookOutput { kind, label, lines, .. } => {
+                let whose = format!("{} hook {}", kind.as_str(), text::clean(label));
+                lines.iter().map(|line| format!("{whose}: {}", text::clean(line))).collect()
+            }
             Body::SnapshotSaved { snapshot, .. } => vec![saved(snapshot)],
             Body::ServiceFinished { report } => ended(report, view),
             Body::ServiceStarted { .. }
@@ -104,10 +110,16 @@ impl Chapter {
         let took = figures::millis(took_ms);
         let mut lines = Vec::new();
         if !self.stopped.is_empty() {
-            lines.push(format!("stopped {} in {took}", steps::targets(&self.stopped)));
+            self.held = matches!(self.step, Some(Step::Pause { .. }));
+            let verb = if self.held { "paused" } else { "stopped" };
+            lines.push(format!("{verb} {} in {took}", steps::targets(&self.stopped)));
         }
         if !self.started.is_empty() {
-            let verb = if matches!(self.step, Some(Step::Restart { .. })) { "restarted" } else { "started" };
+            let verb = match self.step {
+                Some(Step::Restart { .. }) => "restarted",
+                Some(Step::Resume { .. }) if self.held => "resumed",
+                _ => "started",
+            };
             lines.push(format!("{verb} {} in {took}", steps::targets(&self.started)));
         }
         match (failure, self.step.take()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{HookKind, HookStep, Target};
 use crate::names::{RepositoryName, SnapshotId};
 use crate::restic::Counts;
 
@@ -68,7 +68,14 @@ pub enum Step {
         /// Which.
         targets: Vec<Target>,
     },
-    /// Starts those of these that an earlier step stopped.
+    /// Runs a hook.
+    Hook(HookStep),
+    /// Holds these where they are, without ending them.
+    Pause {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Lets those of these go on that an earlier step stopped or holds.
     Resume {
         /// Which.
         targets: Vec<Target>,
@@ -183,6 +190,8 @@ impl Step {
             | Self::VerifyStage(_) => false,
             Self::WriteManifest { .. }
             | Self::Stop { .. }
+            | Self::Hook(_)
+            | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Start { .. }
             | Self::Restart { .. }
@@ -197,8 +206,12 @@ impl Step {
     /// Whether the rest of the plan makes no sense once it failed.
     #[must_use]
     pub(crate) const fn ends_the_rest(&self) -> bool {
-        // One repository's failure does not keep the next one from its snapshot.
-        !matches!(self, Self::Backup(_) | Self::DropStage { .. })
+        match self {
+            // One repository's failure does not keep the next one from its snapshot.
+            Self::Backup(_) | Self::DropStage { .. } => false,
+            Self::Hook(hook) => matches!(hook.kind, HookKind::Pre),
+            _ => true,
+        }
     }
 
     /// What it is doing, for people: a word in the present participle.
@@ -208,6 +221,8 @@ impl Step {
             Self::CheckSources { .. } => "checking",
             Self::WriteManifest { .. } | Self::RecordPrior { .. } => "noting",
             Self::Stop { .. } => "stopping",
+            Self::Hook(_) => "running a hook",
+            Self::Pause { .. } => "pausing",
             Self::Resume { .. } | Self::Start { .. } => "starting",
             Self::Restart { .. } => "restarting",
             Self::AwaitHealth { .. } => "waiting for health",

@@ -5,11 +5,15 @@ mod backup;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod log;
+#[cfg(test)]
+mod pause;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]

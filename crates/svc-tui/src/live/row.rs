@@ -134,6 +134,7 @@ fn step_parts(step: &Step, since: Timestamp, down: Option<String>, now: Timestam
 fn targets(step: &Step) -> &[Target] {
     match step {
         Step::Stop { targets }
+        | Step::Pause { targets }
         | Step::Resume { targets }
         | Step::Start { targets }
         | Step::Restart { targets }
@@ -141,6 +142,7 @@ fn targets(step: &Step) -> &[Target] {
         Step::CheckSources { .. }
         | Step::WriteManifest { .. }
         | Step::RecordPrior { .. }
+        | Step::Hook(_)
         | Step::Backup(_)
         | Step::Stage(_)
         | Step::VerifyStage(_)
