@@ -22,9 +22,10 @@ pub(super) fn text(machine: &Machine, figures: &[Figure], pairs: usize) -> Resul
          `cargo box bench` measures `svc` beside the bare tools that do the same, in a box with real systemd, Docker\n\
          and restic, and writes this page. Each figure is the median of at least {pairs} pairs; in each pair both ran one\n\
          right after the other, and each side went first half of the time.\n\n\
-         | | |\n|---|---|\n| date | {} |\n| machine | {} |\n| kernel | {} |\n| systemd | {} |\n| Docker | {} |\n| restic | {} |\n| svc | {} |\n\n{}",
+         | | |\n|---|---|\n| date | {} |\n| machine | {} |\n| load | {} |\n| kernel | {} |\n| systemd | {} |\n| Docker | {} |\n| restic | {} |\n| svc | {} |\n\n{}",
         said("date -u +%F")?,
         hardware()?,
+        load()?,
         said("uname -r")?,
         said("systemctl --version | head -n 1 | cut -d ' ' -f 2")?,
         said("docker version --format '{{.Server.Version}}'")?,
@@ -32,6 +33,12 @@ pub(super) fn text(machine: &Machine, figures: &[Figure], pairs: usize) -> Resul
         said("svc --version | cut -d ' ' -f 2")?,
         table(figures),
     ))
+}
+
+/// Who measures times on a busy machine should know: bounds in milliseconds are for one that has nothing else to do.
+fn load() -> Result<String> {
+    let averages = fs::read_to_string("/proc/loadavg")?;
+    Ok(format!("{} in the last five minutes", averages.split(' ').nth(1).unwrap_or_default()))
 }
 
 fn hardware() -> Result<String> {
