@@ -55,13 +55,18 @@ pub fn destroy(name: &str) -> Result<()> {
     remove(&path).with_context(|| format!("cannot remove the groups in `{}`", path.display()))
 }
 
-/// Groups are directories whose files cannot be removed and need not be.
+/// Groups are directories whose files cannot be removed and need not be. A dying `systemd-nspawn` removes its own.
 fn remove(group: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(group)? {
+    let gone = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    let entries = match fs::read_dir(group) {
+        Ok(entries) => entries,
+        Err(error) => return gone(error),
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove(&entry.path())?;
         }
     }
-    fs::remove_dir(group)
+    fs::remove_dir(group).or_else(gone)
 }

@@ -9,7 +9,10 @@
 //! tree ─► template ─► machine (boot · enter · link · loops · cgroup) ─► lease ─► homeserver
 //! ```
 
+pub mod bench;
 pub mod cgroup;
+pub mod counter;
+pub mod crowd;
 pub mod enter;
 pub mod homeserver;
 pub mod host;
@@ -20,6 +23,7 @@ pub mod link;
 pub mod machine;
 pub mod metadata;
 pub mod place;
+pub mod processes;
 pub mod store;
 pub mod svc;
 pub mod template;

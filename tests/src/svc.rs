@@ -17,20 +17,31 @@ static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
 /// The freshly built `svc`, or the one that `$SVC_BOX_SVC` names.
 pub fn binary() -> Result<PathBuf> {
-    let built = BINARY.get_or_init(|| match env::var_os("SVC_BOX_SVC") {
-        Some(path) => Ok(path.into()),
-        None => build().map_err(|error| format!("{error:#}")),
-    });
+    let built =
+        BINARY.get_or_init(|| named_or_built(!cfg!(debug_assertions)).map_err(|error| format!("{error:#}")));
     built.clone().map_err(|error| anyhow!(error))
 }
 
+/// The same as users get it: measuring any other says nothing.
+pub fn released() -> Result<PathBuf> {
+    named_or_built(true)
+}
+
+fn named_or_built(release: bool) -> Result<PathBuf> {
+    env::var_os("SVC_BOX_SVC").map_or_else(|| build(release), |path| Ok(path.into()))
+}
+
 /// Puts `svc` and its units into a box that is down.
+pub fn install(disks: &Template) -> Result<()> {
+    install_this(&binary()?, disks)
+}
+
+/// Puts this `svc` and its units into a box that is down.
 ///
 /// A box has a newer libc than a Debian host, so the host's build runs in it.
-pub fn install(disks: &Template) -> Result<()> {
+pub fn install_this(binary: &Path, disks: &Template) -> Result<()> {
     let root = disks.root();
-    let binary = binary()?;
-    fs::copy(&binary, root.join("usr/local/bin/svc"))
+    fs::copy(binary, root.join("usr/local/bin/svc"))
         .with_context(|| format!("cannot copy `{}`", binary.display()))?;
     let units = workspace().join("crates/svc-cli/systemd");
     if units.is_dir() {
@@ -58,9 +69,9 @@ fn enable(system: &Path) -> Result<()> {
 }
 
 /// Builds with the features of the whole workspace, so that `cargo test` has built all of it already.
-fn build() -> Result<PathBuf> {
+fn build(release: bool) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
     let built = Command::new(cargo)
         .args(["build", "--quiet", "--workspace", "--bin", "svc", "--message-format=json-render-diagnostics"])
         .args(profile)
@@ -84,7 +95,7 @@ fn build() -> Result<PathBuf> {
     executables.next_back().context("cargo built no `svc`")
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest)
 }

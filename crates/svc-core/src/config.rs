@@ -22,6 +22,7 @@ mod scalar;
 mod schema;
 pub mod secret_file;
 mod service;
+mod strict;
 mod suggest;
 mod syntax;
 mod tag;

@@ -23,6 +23,7 @@ mod secret;
 mod stall;
 mod stderr;
 mod verb;
+mod version_note;
 
 pub use access::RepositoryAccess;
 pub use installed::MINIMUM_VERSION;

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+/// Where the bus of this machine's system is unless the environment says otherwise.
+pub(crate) const SYSTEM_BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+
 /// Which managers svc talks to and where it keeps its things; passed in, never looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,10 +68,7 @@ impl Scope {
     pub fn system(env: &Environment) -> Self {
         Self {
             kind: ScopeKind::System,
-            bus_address: env
-                .bus_address
-                .clone()
-                .unwrap_or_else(|| "unix:path=/run/dbus/system_bus_socket".to_owned()),
+            bus_address: env.bus_address.clone().unwrap_or_else(|| SYSTEM_BUS.to_owned()),
             engine_socket: engine_socket(env).unwrap_or_else(|| "/run/docker.sock".into()),
             config_file: "/etc/svc/services.json".into(),
             state_dir: "/var/lib/svc".into(),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use svc_tests::{
-    Homeserver, Machine, homeserver, host,
+    Homeserver, Machine, bench, homeserver, host,
     kills::{self, Campaign},
     lease, link, machine, say,
     store::Store,
@@ -53,6 +53,11 @@ enum Verb {
     Cut(PairArgs),
     /// Ends a box and deletes its disks; without a name, the homeserver.
     Delete(SomeArgs),
+    /// Measures svc beside the bare tools in a box of its own, and writes `docs/benchmarks.md`.
+    Bench(BenchArgs),
+    /// What measures inside the box.
+    #[command(hide = true)]
+    Stopwatch,
     /// Kills runs at random places on a homeserver of its own, and prints a JSON line for each: what became of it.
     Faults(FaultsArgs),
     /// Removes the cache with all that was built; the next `up` builds it again.
@@ -97,6 +102,16 @@ struct SomeArgs {
 }
 
 #[derive(Debug, Args)]
+struct BenchArgs {
+    /// The box's name; one that is there is deleted.
+    #[arg(long, default_value = "bench")]
+    name: String,
+    /// How many pairs at least.
+    #[arg(long, default_value_t = 20)]
+    pairs: usize,
+}
+
+#[derive(Debug, Args)]
 struct InArgs {
     #[command(flatten)]
     machine: OneArgs,
@@ -136,6 +151,10 @@ fn main() -> ExitCode {
 }
 
 fn run(verb: Verb) -> Result<ExitCode> {
+    if matches!(verb, Verb::Stopwatch) {
+        bench::stopwatch()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // Who is not root yet may still be asked for a password.
     if let Some(reason) = host::boxes_unavailable().filter(|_| host::is_root() || !cfg!(target_os = "linux"))
     {
@@ -146,14 +165,22 @@ fn run(verb: Verb) -> Result<ExitCode> {
         verb => matches!(verb, Verb::Reset(_) | Verb::Faults(_)),
     };
     // Built before this becomes root's process, so that the files in the target directory stay the user's.
-    let svc = wants_svc.then(svc::binary).transpose()?;
+    let svc = match verb {
+        Verb::Bench(_) => Some(svc::released()?),
+        _ => wants_svc.then(svc::binary).transpose()?,
+    };
     host::become_root(svc.as_deref())?;
     host::ensure_packages()?;
     if matches!(verb, Verb::Purge) {
         Store::purge()?;
         return Ok(ExitCode::SUCCESS);
     }
-    execute(verb, &Arc::new(Store::open()?))
+    let store = Arc::new(Store::open()?);
+    if let (Verb::Bench(args), Some(svc)) = (&verb, &svc) {
+        let all_hold = bench::run(&store, svc, &args.name, args.pairs)?;
+        return Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    execute(verb, &store)
 }
 
 fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
@@ -181,7 +208,7 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
             }
         }
         Verb::Faults(args) => return faults(&args),
-        Verb::Purge => {}
+        Verb::Bench(_) | Verb::Stopwatch | Verb::Purge => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_
 use serde::de::IgnoredAny;
 
 use super::position::{Draft, Drafts, repeated};
+use super::strict;
 
 /// Deeper nesting is refused before any parser that recurses sees it. The format itself needs ten levels.
 const DEEPEST: usize = 64;
@@ -26,10 +27,15 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, (&str, Draft)> {
 }
 
 /// The tree of a text that is strict JSON; the first place where it is not, otherwise.
+pub(super) fn tree(text: &str) -> Result<Value<'_>, Draft> {
+    strict::tree(text, DEEPEST).map_or_else(|| by_others(text), Ok)
+}
+
+/// The same by parsers that can say what is wrong.
 ///
 /// Three passes, for `jsonc-parser` alone is no judge of JSON even with every option off: it recurses as deep as
 /// the text, lets commas between array elements go missing and takes raw control characters and exotic white space.
-pub(super) fn tree(text: &str) -> Result<Value<'_>, Draft> {
+fn by_others(text: &str) -> Result<Value<'_>, Draft> {
     if let Some(offset) = too_deep(text.as_bytes()) {
         return Err(draft(offset, &format!("nested deeper than {DEEPEST} levels")));
     }
@@ -79,20 +85,33 @@ fn jsonc_message(kind: &ParseErrorKind) -> &'static str {
 
 /// Where nesting goes beyond the limit. Looks at brackets outside strings only, so that it needs no stack.
 fn too_deep(bytes: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (offset, &byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
+    let (mut depth, mut at) = (0_usize, 0);
+    let counts = |byte: &u8| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}');
+    while let Some(offset) = position(bytes, at, counts) {
+        at = offset + 1;
+        match bytes[offset] {
+            b'"' => at = end_of_string(bytes, at)?,
             b'[' | b'{' if depth == DEEPEST => return Some(offset),
             b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
+            _ => depth = depth.saturating_sub(1),
         }
     }
     None
+}
+
+/// What comes after the string that began before `at`; nothing: it does not end.
+fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let offset = position(bytes, at, |byte| matches!(byte, b'"' | b'\\'))?;
+        if bytes[offset] == b'"' {
+            return Some(offset + 1);
+        }
+        at = offset + 2;
+    }
+}
+
+fn position(bytes: &[u8], from: usize, is_wanted: impl Fn(&u8) -> bool) -> Option<usize> {
+    bytes.get(from..)?.iter().position(is_wanted).map(|place| from + place)
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> Draft {
@@ -152,4 +171,69 @@ fn without_place(error: &serde_json::Error) -> String {
 
 fn draft(offset: usize, message: &str) -> Draft {
     Draft { offset, message: message.to_owned(), hint: None, first: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str =
+        r#"{"a":[1, -2.5e+3,0,{}, []], "b" : {"c\n\u00e9":null,"d":true ,"é":"x\"y"},"e":false}"#;
+
+    fn assert_same(text: &str) {
+        let (quick, thorough) = (strict::tree(text, DEEPEST), by_others(text));
+        assert_eq!(quick, thorough.ok(), "{text}");
+    }
+
+    #[test]
+    fn both_ways_give_the_same_tree() {
+        assert!(strict::tree(SMALL, DEEPEST).is_some());
+        for text in [
+            include_str!("../../tests/data/services.example.json"),
+            include_str!("../../tests/data/services.full.json"),
+            SMALL,
+            " 1 ",
+            "\"\\ud83d\\ude00\"",
+        ] {
+            assert_same(text);
+        }
+        for levels in [DEEPEST, DEEPEST + 1] {
+            assert_same(&format!("{}1{}", "[".repeat(levels), "]".repeat(levels)));
+        }
+    }
+
+    #[test]
+    fn both_ways_refuse_the_same_texts() {
+        for (at, _) in SMALL.char_indices() {
+            let (before, rest) = SMALL.split_at(at);
+            let after = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
+            assert_same(before);
+            for other in [
+                "", ",", "\"", "\\", "\n", "}", "]", "{", ":", "0", "1", "x", "-", ".", "e", "\u{b}",
+                "\u{a0}", "/",
+            ] {
+                assert_same(&format!("{before}{other}{after}"));
+                assert_same(&format!("{before}{other}{rest}"));
+            }
+        }
+        for text in [
+            "",
+            " ",
+            "01",
+            "1.",
+            "-",
+            "1e",
+            "+1",
+            ".5",
+            "nul",
+            "\"\\ud800\"",
+            "\u{feff}{}",
+            "{} {}",
+            "[1 2]",
+            "[,]",
+        ] {
+            assert_same(text);
+            assert!(strict::tree(text, DEEPEST).is_none(), "{text}");
+        }
+    }
 }

@@ -92,7 +92,7 @@ async fn look(
 ) -> (Vec<Parts>, KnownUnits) {
     let services: Vec<&Service> = names.iter().filter_map(|name| config.services.get(name)).collect();
     let candidates: Vec<Vec<UnitName>> = services.iter().map(|service| candidates(service)).collect();
-    let asked = candidates.iter().flatten().chain(more).cloned().collect();
+    let asked = Asked::new(services.iter().zip(&candidates), more, depth);
     let (units, containers) = tokio::join!(units(outside, asked, depth), outside.docker.containers());
     let one = |(service, candidates): (&&Service, &Vec<UnitName>)| {
         let mut parts = Parts::default();
@@ -126,11 +126,50 @@ pub(crate) fn candidates(service: &Service) -> Vec<UnitName> {
     service.restore.compose_unit.iter().cloned().chain(by_rule).collect()
 }
 
-async fn units(outside: &Outside, names: Vec<UnitName>, depth: Depth) -> KnownUnits {
-    if names.is_empty() {
-        return Ok(HashMap::new());
+/// Names of units to ask for.
+#[derive(Default)]
+struct Asked {
+    /// Somebody wrote them down.
+    named: Vec<UnitName>,
+    /// Most of them are nobody's.
+    guessed: Vec<UnitName>,
+}
+
+impl Asked {
+    fn new<'a>(
+        services: impl Iterator<Item = (&'a &'a Service, &'a Vec<UnitName>)>,
+        more: &[UnitName],
+        depth: Depth,
+    ) -> Self {
+        let mut asked = Self { named: more.to_vec(), guessed: Vec::new() };
+        for (service, candidates) in services {
+            // A plan is about few services, and has to know each of their units exactly.
+            let is_guess = |name: &UnitName| {
+                depth == Depth::Glance && service.units.is_empty() && is_by_rule(name.as_str())
+            };
+            for name in candidates {
+                let list = if is_guess(name) { &mut asked.guessed } else { &mut asked.named };
+                list.push(name.clone());
+            }
+        }
+        asked
     }
-    let mut known = relatives::look(outside, names, depth).await?;
+}
+
+fn is_by_rule(name: &str) -> bool {
+    BY_RULE.iter().any(|(before, after)| name.starts_with(before) && name.ends_with(after))
+}
+
+async fn units(outside: &Outside, asked: Asked, depth: Depth) -> KnownUnits {
+    let globs = BY_RULE.map(|(before, after)| format!("{before}*{after}"));
+    let globs = globs.each_ref().map(String::as_str);
+    let Asked { named, guessed } = asked;
+    // Side by side, so that both are one round trip on the wire.
+    let (units, guesses) =
+        tokio::try_join!(relatives::listed(outside, &named), outside.systemd.guessed(&guessed, &globs),)?;
+    let names = guessed.into_iter().chain(named);
+    let units = guesses.into_iter().chain(units);
+    let mut known = relatives::seen(outside, names.zip(units), depth).await?;
     relatives::add(outside, &mut known, depth).await?;
     Ok(known)
 }

@@ -55,21 +55,36 @@ async fn add_members(outside: &Outside, known: &mut HashMap<UnitName, Seen>) -> 
     Ok(())
 }
 
+/// The units of these names, in the same order. No round trip where there are no names.
+pub(super) async fn listed(outside: &Outside, names: &[UnitName]) -> Result<Vec<Unit>, SystemdError> {
+    if names.is_empty() { Ok(Vec::new()) } else { outside.systemd.units(names).await }
+}
+
 /// The units of these names that exist, in two round trips.
-pub(super) async fn look(
+async fn look(
     outside: &Outside,
     names: Vec<UnitName>,
     depth: Depth,
 ) -> Result<HashMap<UnitName, Seen>, SystemdError> {
-    let units = outside.systemd.units(&names).await?;
-    let existing: Vec<Unit> = units.iter().filter(|unit| unit.load != LoadState::NotFound).cloned().collect();
+    let units = listed(outside, &names).await?;
+    seen(outside, names.into_iter().zip(units), depth).await
+}
+
+/// Those of these units that exist, each under the name it was asked by, and what their properties say.
+pub(super) async fn seen(
+    outside: &Outside,
+    units: impl Iterator<Item = (UnitName, Unit)>,
+    depth: Depth,
+) -> Result<HashMap<UnitName, Seen>, SystemdError> {
+    let units: Vec<(UnitName, Unit)> = units.filter(|(_, unit)| unit.load != LoadState::NotFound).collect();
+    let existing: Vec<Unit> = units.iter().map(|(_, unit)| unit.clone()).collect();
     let details = match depth {
         Depth::Glance => outside.systemd.glance(&existing).await?,
         Depth::All => outside.systemd.details(&existing).await?,
     };
     let details: HashMap<UnitName, UnitDetails> = details.into_iter().map(|d| (d.name.clone(), d)).collect();
-    let known = names.into_iter().zip(units).filter(|(_, unit)| unit.load != LoadState::NotFound);
-    Ok(known
+    Ok(units
+        .into_iter()
         .map(|(asked, unit)| {
             // Two services may share a unit, so the details are not taken out.
             let details = details.get(&unit.name).cloned();

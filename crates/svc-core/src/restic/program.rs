@@ -12,6 +12,7 @@ use super::installed::{find, version};
 use super::limits::Limits;
 use super::outcome::kind;
 use super::process::{Ended, Job, Sink, Stop, run};
+use super::version_note;
 use super::{
     BackupRequest, BackupSummary, Counts, Progress, Redactor, RepositoryAccess, Restic, ResticError,
     RestoreRequest, Snapshot, Verb,
@@ -33,7 +34,7 @@ pub struct ResticSettings {
     pub temp_dir: Option<PathBuf>,
 }
 
-/// restic as a process: one for each call, and one more, once, for its version.
+/// restic as a process: one for each call, and one more for its version where that is not known from an earlier run.
 #[derive(Debug)]
 pub struct ResticProgram {
     settings: ResticSettings,
@@ -74,16 +75,25 @@ impl ResticProgram {
     async fn found(&self) -> Result<&(PathBuf, String), ResticError> {
         let ask = async {
             let program = find(&self.settings.program, &self.settings.path)?;
-            let mut output = Vec::new();
-            let arguments = vec![OsString::from("version")];
-            let job = self.job(&program, Verb::Version, arguments, &[], Redactor::default());
-            let ended =
-                run(job, &mut output, &CancellationToken::new()).await.map_err(|error| spawn(&error))?;
-            failed(Verb::Version, "", self.limits, ended)?;
-            let version = version(&String::from_utf8_lossy(&output))?;
+            let note = version_note::path(&self.settings.cache_dir);
+            if let Some(Ok(version)) = version_note::recall(&note, &program).map(|said| version(&said)) {
+                return Ok((program, version));
+            }
+            let said = self.ask_version(&program).await?;
+            let version = version(&said)?;
+            version_note::keep(&note, &program, &said);
             Ok((program, version))
         };
         self.found.get_or_try_init(|| ask).await
+    }
+
+    async fn ask_version(&self, program: &Path) -> Result<String, ResticError> {
+        let mut output = Vec::new();
+        let arguments = vec![OsString::from("version")];
+        let job = self.job(program, Verb::Version, arguments, &[], Redactor::default());
+        let ended = run(job, &mut output, &CancellationToken::new()).await.map_err(|error| spawn(&error))?;
+        failed(Verb::Version, "", self.limits, ended)?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
     }
 
     /// Runs restic; how it ended, whatever that means.

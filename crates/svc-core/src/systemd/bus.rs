@@ -9,18 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{FutureExt as _, OptionFuture, join, join_all, try_join_all};
+use futures_util::future::{FutureExt as _, OptionFuture, join, join_all, try_join, try_join_all};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use zbus::OwnedVariant;
 
 use super::clock::Clocks;
 use super::link::Link;
-use super::listing::{self, Row};
+use super::listing::{self, FileRow, Row};
 use super::properties::Properties;
 use super::refusal::{self, Kind};
 use super::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails, glance, job};
 use crate::names::UnitName;
+use crate::scope::SYSTEM_BUS;
 
 /// How long opening the connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -132,9 +133,12 @@ async fn details_of(link: &Link, listed: &Unit) -> zbus::Result<UnitDetails> {
 }
 
 /// The same from single questions.
-async fn glance_of(link: &Link, unit: &Unit) -> zbus::Result<UnitDetails> {
+async fn glance_of(link: &Link, unit: &Unit, is_warm: bool) -> zbus::Result<UnitDetails> {
     let mut properties = Properties::default();
-    let questions = if unit.object_path.is_empty() { Vec::new() } else { glance::questions(unit) };
+    if glance::has_exited(unit) {
+        properties.add_flag("RemainAfterExit");
+    }
+    let questions = if unit.object_path.is_empty() { Vec::new() } else { glance::questions(unit, is_warm) };
     let ask = |(interface, name)| link.property(&unit.object_path, interface, name).map(move |it| (name, it));
     for (name, answer) in join_all(questions.into_iter().map(ask)).await {
         match answer {
@@ -176,6 +180,28 @@ impl Systemd for Bus {
         Ok(listing::arrange(names, &asked, rows.await?))
     }
 
+    async fn guessed(&self, names: &[UnitName], globs: &[&str]) -> Result<Vec<Unit>, SystemdError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let link = self.link().await?;
+        let answers = self.ask("list units", async {
+            let any_state: [&str; 0] = [];
+            let body = (any_state.as_slice(), globs);
+            let lists = ["ListUnitsByPatterns", "ListUnitFilesByPatterns"];
+            let [units, files] = lists.map(|method| link.manager(method, &body));
+            let (units, files) = try_join(units, files).await?;
+            Ok((units.body().deserialize::<Vec<Row>>()?, files.body().deserialize::<Vec<FileRow>>()?))
+        });
+        let (rows, files) = answers.await?;
+        let (mut units, aliases) = listing::guess(names, rows, &files);
+        let others: Vec<UnitName> = aliases.iter().filter_map(|at| names.get(*at)).cloned().collect();
+        for (at, unit) in aliases.into_iter().zip(self.units(&others).await?) {
+            units[at] = unit;
+        }
+        Ok(units)
+    }
+
     async fn details(&self, units: &[Unit]) -> Result<Vec<UnitDetails>, SystemdError> {
         let mut all = Vec::with_capacity(units.len());
         for batch in units.chunks(BATCH) {
@@ -193,7 +219,8 @@ impl Systemd for Bus {
         let link = self.link().await?;
         // All are under way at once, as far as the bus allows; so many take their time.
         let limit = self.query.saturating_mul(u32::try_from(units.len().div_ceil(BATCH)).unwrap_or(u32::MAX));
-        let questions = try_join_all(units.iter().map(|unit| glance_of(&link, unit)));
+        let is_warm = |unit| self.address == SYSTEM_BUS && glance::is_warm(unit);
+        let questions = try_join_all(units.iter().map(|unit| glance_of(&link, unit, is_warm(unit))));
         self.ask_within(limit, "tell the units' properties", questions).await
     }
 

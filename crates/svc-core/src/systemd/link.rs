@@ -26,7 +26,7 @@ const QUEUE: NonZeroUsize = match NonZeroUsize::new(1024) {
 
 /// Calls that may be unanswered at once. The system bus refuses the 129th of a connection (`LimitsExceeded`,
 /// dbus-daemon's `max_replies_per_connection`), and what zbus asks on its own account counts too.
-const WINDOW: usize = 100;
+const WINDOW: usize = 120;
 
 /// An open connection.
 pub(super) struct Link {

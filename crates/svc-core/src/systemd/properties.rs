@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use zbus::OwnedVariant;
 use zbus::message::Message;
+use zbus::{OwnedVariant, Variant};
 
 use super::clock::Clocks;
 use super::listing::active_state;
@@ -27,6 +27,13 @@ impl Properties {
     /// Adds what a `Get` answered.
     pub(super) fn add_one(&mut self, name: &'static str, answer: &Message) {
         if let Ok(value) = answer.body().deserialize::<OwnedVariant>() {
+            self.values.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes a property that is true for a reason of its own.
+    pub(super) fn add_flag(&mut self, name: &'static str) {
+        if let Ok(value) = OwnedVariant::try_from(Variant::from(true)) {
             self.values.insert(name.to_owned(), value);
         }
     }

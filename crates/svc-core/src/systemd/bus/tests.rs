@@ -203,6 +203,43 @@ async fn a_thousand_names_are_one_call_and_names_are_asked_once() {
     assert_eq!(manager.calls().len(), 1);
 }
 
+#[tokio::test]
+async fn guesses_are_two_questions_at_once_and_an_alias_is_a_third() {
+    // Nothing is answered before both questions are in.
+    let waiting = std::sync::Mutex::new(Vec::new());
+    let manager = Manager::new(move |member, call| {
+        if member == "ListUnitsByNames" {
+            return vec![Act::Send(lists)];
+        }
+        let mut waiting = waiting.lock().unwrap();
+        waiting.push(call.clone());
+        if waiting.len() < 2 { vec![] } else { waiting.drain(..).map(Act::Answer).collect() }
+    });
+    let names =
+        ["docker-a.service", "docker-b.service", "docker-c.service", "docker-d.service"].map(unit_name);
+    let units = Bus::new(manager.address()).guessed(&names, &["docker-*.service"]).await.unwrap();
+    let seen: Vec<_> = units.iter().map(|unit| (unit.name.as_str(), unit.load, unit.active)).collect();
+    let expected = [
+        ("docker-a.service", LoadState::Loaded, ActiveState::Inactive),
+        ("real.service", LoadState::Loaded, ActiveState::Active),
+        ("docker-c.service", LoadState::Loaded, ActiveState::Active),
+        ("docker-d.service", LoadState::NotFound, ActiveState::Inactive),
+    ];
+    assert_eq!((seen.as_slice(), manager.calls().len()), (expected.as_slice(), 3));
+}
+
+/// A manager's lists: `docker-a` is only a file, `docker-b` another name of `real`, and `docker-c` is in its memory.
+fn lists(call: &Message) -> Message {
+    let none = ObjectPath::try_from("/").unwrap();
+    let row =
+        |name| vec![(name, "", "loaded", "active", "running", "", none.clone(), 0_u32, "", none.clone())];
+    match call.header().member().map(ToString::to_string).unwrap_or_default().as_str() {
+        "ListUnitsByNames" => reply(call, &row("real.service")),
+        "ListUnitsByPatterns" => reply(call, &row("docker-c.service")),
+        _ => reply(call, &vec![("/etc/docker-a.service", "disabled"), ("/etc/docker-b.service", "alias")]),
+    }
+}
+
 fn unit(number: usize) -> Unit {
     Unit {
         name: unit_name(&format!("u{number}.service")),
@@ -229,8 +266,10 @@ fn property(call: &Message) -> Message {
 
 fn properties(call: &Message) -> Message {
     let body = call.body();
-    if call.header().member().is_some_and(|member| member == "Get") {
-        return property(call);
+    match call.header().member().map(ToString::to_string).unwrap_or_default().as_str() {
+        "Get" => return property(call),
+        "GetAll" => {}
+        _ => return lists(call),
     }
     let interface: &str = body.deserialize().unwrap();
     let values: std::collections::HashMap<&str, Variant<'_>> = if interface.ends_with("Service") {
@@ -267,7 +306,7 @@ async fn a_glance_asks_for_little_all_at_once() {
     let mut asked = [unit(0), unit(1), unit(2)];
     "running".clone_into(&mut asked[0].sub);
     asked[2].name = unit_name("u2.timer");
-    let questions = 2 + 5 + 2;
+    let questions = 2 + 3 + 2;
     let waiting = std::sync::Mutex::new(Vec::new());
     let manager = Manager::new(move |member, call| {
         let mut waiting = waiting.lock().unwrap();
@@ -304,7 +343,7 @@ async fn no_more_calls_are_unanswered_than_the_system_bus_allows() {
     let asked: Vec<_> = (0..200).map(unit).collect();
     let error = bus.details(&asked).await.unwrap_err();
     assert!(matches!(error, SystemdError::Deadline { .. }), "{error}");
-    assert_eq!(manager.calls().len(), 100);
+    assert_eq!(manager.calls().len(), 120);
 }
 
 #[tokio::test]

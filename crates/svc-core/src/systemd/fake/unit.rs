@@ -310,7 +310,7 @@ impl FakeUnit {
     /// What a glance at its properties tells.
     #[must_use]
     pub fn glance(&self) -> UnitDetails {
-        let (all, asked) = (self.details(), glance::questions(&self.unit()));
+        let (all, asked) = (self.details(), glance::questions(&self.unit(), false));
         UnitDetails {
             file_state: String::new(),
             timeout_start: None,
