@@ -88,6 +88,8 @@ pub(crate) enum Verb {
     Backup(BackupArgs),
     /// Bring a service's data back from a snapshot; the data of now is kept.
     Restore(RestoreArgs),
+    /// Let go the snapshots that a service's policy does not keep; a backup does so by itself.
+    Forget(ForgetArgs),
     /// Start services, those they need first.
     Start(ServicesArgs),
     /// Stop services, those that need them first.
@@ -177,6 +179,23 @@ pub(crate) struct RestoreArgs {
     /// Always done; accepted because scripts say it.
     #[arg(long, hide = true)]
     pub(crate) verify_includes: bool,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
+}
+
+/// Whose snapshots, and where.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc -n forget local paperless    which would go, which stay, and why
+  svc forget local paperless")]
+pub(crate) struct ForgetArgs {
+    /// The repository.
+    #[arg(value_name = "REPO", add = complete::repositories())]
+    pub(crate) repository: String,
+    /// Services, or `all` that are enabled.
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
+    pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) watching: Watching,
 }

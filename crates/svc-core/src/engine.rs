@@ -2,6 +2,7 @@
 
 mod backup;
 mod control;
+mod forget;
 mod health;
 mod prior;
 mod recovery;
@@ -26,6 +27,7 @@ use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
 use crate::recorder::Recorder;
 use crate::report::{Report, ServiceReport};
+use crate::restic::Started;
 use crate::scope::Scope;
 
 use service::ServiceRun;
@@ -105,7 +107,18 @@ impl Engine {
         tokio::select! {
             reports = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)) => reports,
             () = watch => Vec::new(),
+            () = self.tell_starts() => Vec::new(),
         }
+    }
+
+    /// Writes down each process that locks a repository: one that dies leaves a lock, and that proves whose it is.
+    async fn tell_starts(&self) {
+        if let Some(mut starts) = self.outside.restic.starts() {
+            while let Ok(Started { repository, pid }) = starts.recv().await {
+                self.recorder.tell(Body::ResticStarted { repository, pid });
+            }
+        }
+        std::future::pending::<()>().await;
     }
 }
 

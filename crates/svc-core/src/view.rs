@@ -130,6 +130,8 @@ impl ServiceView {
             | Body::PutBack { .. }
             | Body::Mixed { .. }
             | Body::SnapshotSaved { .. }
+            | Body::Forgotten { .. }
+            | Body::ResticStarted { .. }
             | Body::TreesKept { .. }
             | Body::Note { .. }
             | Body::CancelRequested { .. }

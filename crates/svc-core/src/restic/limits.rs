@@ -44,8 +44,11 @@ impl Limits {
             Verb::Init => Some(Duration::from_mins(2)),
             Verb::Snapshots => Some(Duration::from_mins(5)),
             Verb::Ls => Some(Duration::from_mins(30)),
+            Verb::List | Verb::Unlock => Some(Duration::from_mins(2)),
+            Verb::Forget => Some(Duration::from_mins(20)),
+            Verb::Stats => Some(Duration::from_mins(30)),
             // They take as long as they get on.
-            Verb::Backup | Verb::Restore => None,
+            Verb::Backup | Verb::Restore | Verb::Check | Verb::Prune => None,
         };
         let transfer = own.is_none();
         JobLimits {

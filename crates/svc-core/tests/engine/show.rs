@@ -74,6 +74,10 @@ fn what(step: &Step) -> String {
             let waves = |waves: &Vec<Vec<_>>| list(waves.iter().map(|wave| format!("[{}]", list(wave))));
             format!("revert, stopping {} and starting {}", waves(stop), waves(start))
         }
+        Step::Forget(step) => {
+            let ids = |all: &[svc_core::retention::Judged]| list(all.iter().map(|one| one.id.short()));
+            format!("forget in {}: {}, leaving [{}]", step.repository, ids(&step.forget), ids(&step.left))
+        }
         Step::DropStage { stage } => format!("drop {}", stage.display()),
     }
 }

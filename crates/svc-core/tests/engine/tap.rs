@@ -12,8 +12,8 @@ use svc_core::docker::{
 use svc_core::names::{RepositoryName, SnapshotId, UnitName};
 use svc_core::outside::Outside;
 use svc_core::restic::{
-    BackupRequest, BackupSummary, Counts, Progress, Restic, ResticError, ResticFailure, RestoreRequest,
-    Snapshot,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Restic, ResticError, ResticFailure,
+    RestoreRequest, Snapshot, Stats, Subset, Weighed,
 };
 use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails};
 use tokio::sync::{Notify, watch};
@@ -170,7 +170,7 @@ impl Tap {
 /// Whether a call changes something.
 fn is_order(call: &str) -> bool {
     let word = call.split(' ').nth(1).unwrap();
-    ["start", "stop", "restart", "pause", "unpause", "backup", "restore"].contains(&word)
+    ["start", "stop", "restart", "pause", "unpause", "backup", "restore", "forget"].contains(&word)
 }
 
 struct Tapped<T: ?Sized> {
@@ -356,5 +356,58 @@ impl Restic for Tapped<dyn Restic> {
         let call = format!("restic restore {repository}");
         let work = self.inner.restore(repository, request, progress, cancel);
         self.tap.through(call, restic_error, work).await
+    }
+
+    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+        let call = format!("restic cat {repository}");
+        self.tap.through(call, restic_error, self.inner.knock(repository)).await
+    }
+
+    async fn forget_preview(
+        &self,
+        repository: &RepositoryName,
+        question: &ForgetQuestion,
+    ) -> Result<Vec<Weighed>, ResticError> {
+        let call = format!("restic preview {repository}");
+        self.tap.through(call, restic_error, self.inner.forget_preview(repository, question)).await
+    }
+
+    async fn forget(&self, repository: &RepositoryName, ids: &[SnapshotId]) -> Result<(), ResticError> {
+        let call = format!("restic forget {repository}");
+        self.tap.through(call, restic_error, self.inner.forget(repository, ids)).await
+    }
+
+    async fn check(
+        &self,
+        repository: &RepositoryName,
+        subset: Option<Subset>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ResticError> {
+        let call = format!("restic check {repository}");
+        self.tap.through(call, restic_error, self.inner.check(repository, subset, cancel)).await
+    }
+
+    async fn prune(
+        &self,
+        repository: &RepositoryName,
+        cancel: &CancellationToken,
+    ) -> Result<String, ResticError> {
+        let call = format!("restic prune {repository}");
+        self.tap.through(call, restic_error, self.inner.prune(repository, cancel)).await
+    }
+
+    async fn unlock(&self, repository: &RepositoryName) -> Result<(), ResticError> {
+        let call = format!("restic unlock {repository}");
+        self.tap.through(call, restic_error, self.inner.unlock(repository)).await
+    }
+
+    async fn locks(&self, repository: &RepositoryName) -> Result<Vec<Lock>, ResticError> {
+        let call = format!("restic locks {repository}");
+        self.tap.through(call, restic_error, self.inner.locks(repository)).await
+    }
+
+    async fn stats(&self, repository: &RepositoryName) -> Result<Stats, ResticError> {
+        let call = format!("restic stats {repository}");
+        self.tap.through(call, restic_error, self.inner.stats(repository)).await
     }
 }
