@@ -29,6 +29,9 @@ impl ServiceRun<'_> {
             return Ok(());
         }
         self.look_at_the_clock(step)?;
+        if let Some(held) = &step.held {
+            return Err(self.is_held(held.clone()));
+        }
         let records = self.engine.scope.records_dir();
         let known = RepositoryRecord::load(&records, &step.repository);
         if let Some(damage) = &known.damaged {

@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Observed, ObservedService};
 use crate::records::{Damage, RepositoryRecord};
-use crate::restic::Snapshot;
 use crate::retention::{Decision, Hold, Owner, Protected, decide, expect, sort};
 
 /// Plans to forget what one service does not keep, and nothing else.
@@ -93,26 +92,23 @@ pub(super) fn add(
     let listed = sort(&owner, snapshots);
     let weighed = expect(&listed.own, policy, next);
     let protected = protected(observed, plan, repository, next);
-    let decision = match decide(&owner, &weighed, policy, &protected, now) {
-        Ok(decision) => decision,
+    let (Decision { forget, keep }, held) = match decide(&owner, &weighed, policy, &protected, now) {
+        Ok(decision) => (decision, None),
         Err(hold) if next.is_none() => return plan.refused.push(held(&hold)),
         // The run says it, once the backup is there.
-        Err(_) => Decision { forget: Vec::new(), keep: Vec::new() },
+        Err(hold) => (Decision::default(), Some(held(&hold))),
     };
-    let is_told = !decision.forget.is_empty() || !listed.left.is_empty() || has_future(&listed.own, now);
-    if !is_told {
+    if forget.is_empty() && listed.left.is_empty() && held.is_none() {
         return;
     }
-    let kept = listed.own.len() - decision.forget.len();
+    let kept = listed.own.len() - forget.len();
     let reason = format!("`{policy}` keeps {kept} of {} snapshots", listed.own.len());
-    let Decision { forget, keep } = decision;
+    let reason =
+        if held.is_some() { "nothing goes while times cannot be trusted".to_owned() } else { reason };
     let (repository, policy) = (repository.clone(), policy.clone());
-    let step = ForgetStep { repository, owner, tags: listed.tags, policy, forget, keep, left: listed.left };
+    let step =
+        ForgetStep { repository, owner, tags: listed.tags, policy, forget, keep, left: listed.left, held };
     plan.push(Step::Forget(step), reason);
-}
-
-fn has_future(own: &[Snapshot], now: Timestamp) -> bool {
-    own.iter().any(|snapshot| snapshot.time.duration_since(now) > crate::retention::SKEW)
 }
 
 /// A hold as a refusal.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 use crate::config::Policy;
+use crate::failure::Failure;
 use crate::names::{RepositoryName, SnapshotId};
 use crate::restic::Counts;
 use crate::retention::{Judged, Owner};
@@ -170,6 +171,9 @@ pub struct ForgetStep {
     /// These are perhaps the service's, and are left alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Judged>,
+    /// Why nothing goes, known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Failure>,
 }
 
 /// One stage: the part of a snapshot that goes to one file system.
