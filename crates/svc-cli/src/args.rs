@@ -3,8 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use svc_core::config::Period;
 
 use crate::complete;
+
+mod repo;
+
+pub(crate) use repo::{RepoArgs, RepoVerb};
 
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
@@ -26,7 +31,7 @@ Examples:
   svc -n backup all all            what a backup would do, step by step
 
 Exit codes: 0 good · 2 usage · 3 partial · 4 failed, as before · 5 a service is down · 6 configuration · 7 busy
-  10 no repository · 12 wrong password · 14 no space · 15 unreachable · 17 unit or container · 18 systemd or Docker
+  10 no repository · 11 locked · 12 wrong password · 13 damaged · 14 no space · 15 unreachable · 17 unit or container · 18 systemd or Docker
   19 permission · 20 refused for safety";
 
 /// Options that every verb takes, anywhere on the line.
@@ -143,7 +148,8 @@ pub(crate) struct Watching {
 Examples:
   svc backup remote all            every enabled service
   svc backup local,remote notes    one service, two repositories, stopped once
-  svc -n backup local paperless    what it would do")]
+  svc -n backup local paperless    what it would do, and which snapshots it would let go
+  svc backup local music --accept-shrink")]
 pub(crate) struct BackupArgs {
     /// A repository, a comma list of them, or `all`.
     #[arg(value_name = "REPO", add = complete::repositories())]
@@ -151,8 +157,21 @@ pub(crate) struct BackupArgs {
     /// Services, or `all` that are enabled.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    /// Take what is there for good even if most of the data is gone: it was meant. Later backups are compared with it.
+    #[arg(long)]
+    pub(crate) accept_shrink: bool,
+    #[command(flatten)]
+    pub(crate) locks: LockArgs,
     #[command(flatten)]
     pub(crate) watching: Watching,
+}
+
+/// How long others may hold a repository.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct LockArgs {
+    /// How long to wait for a repository that somebody else has locked, before anything stops.
+    #[arg(long, value_name = "SPAN", default_value = "10m")]
+    pub(crate) wait_lock: Period,
 }
 
 /// What to bring back, and from where.
@@ -196,6 +215,8 @@ pub(crate) struct ForgetArgs {
     /// Services, or `all` that are enabled.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) locks: LockArgs,
     #[command(flatten)]
     pub(crate) watching: Watching,
 }
@@ -343,25 +364,6 @@ pub(crate) struct RecoverArgs {
     /// Only the data, which must be old or new before anything uses it; at boot, before Docker starts.
     #[arg(long)]
     pub(crate) data: bool,
-}
-
-/// What to do with a repository.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct RepoArgs {
-    #[command(subcommand)]
-    pub(crate) verb: RepoVerb,
-}
-
-/// The verbs of `svc repo`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RepoVerb {
-    /// Make a new, empty repository.
-    #[command(after_help = "Example:\n  svc repo init local")]
-    Init {
-        /// The repository.
-        #[arg(value_name = "REPO", add = complete::repositories())]
-        repository: String,
-    },
 }
 
 /// What to do with the configuration.

@@ -15,7 +15,6 @@ use svc_core::failure::Failure;
 use svc_core::goal::Goal;
 use svc_core::history;
 use svc_core::names::RunId;
-use svc_core::observe::observe;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::report::Report;
@@ -28,6 +27,7 @@ use crate::recovery;
 use crate::render;
 use crate::signals::Signals;
 use crate::unit::{self, OnInterrupt, Place};
+use crate::waiting;
 
 /// How much time systemd is asked for at once while services are started again.
 const MORE_TIME: Duration = Duration::from_secs(15);
@@ -39,14 +39,38 @@ pub(crate) async fn run(
     question: Option<String>,
     watching: Watching,
 ) -> Result<Code, Failure> {
+    run_as_wished(context, goal, question, watching, Wishes::default()).await
+}
+
+/// What a person may wish besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes {
+    /// How long others may hold a repository.
+    pub(crate) wait_lock: Duration,
+    /// That most of the data is gone was meant.
+    pub(crate) accept_shrink: bool,
+}
+
+/// The same with more wishes.
+pub(crate) async fn run_as_wished(
+    context: &Context,
+    goal: Goal,
+    question: Option<String>,
+    watching: Watching,
+    wishes: Wishes,
+) -> Result<Code, Failure> {
     if !context.global.dry_run {
         context.require_root(goal.verb())?;
     }
     context.warn();
     let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
     let now = Timestamp::now();
-    let observed = observe(&context.config, &context.scope, &context.outside, &goal, now).await;
-    let plan = plan(&context.config, &observed, &goal, now);
+    let wait = if context.global.dry_run { Duration::ZERO } else { wishes.wait_lock };
+    let observed = waiting::observe_free(context, &goal, now, wait).await;
+    let mut plan = plan(&context.config, &observed, &goal, now);
+    if wishes.accept_shrink {
+        plan.accept_shrink();
+    }
     if context.global.dry_run {
         return show_plan(context, &plan);
     }

@@ -5,6 +5,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
 pub mod cancel;
+pub mod care;
 pub mod code;
 pub mod config;
 pub mod dispatch;

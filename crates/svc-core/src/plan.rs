@@ -90,6 +90,15 @@ impl ServicePlan {
 }
 
 impl Plan {
+    /// Has every snapshot count, however little of the data is left: a person said that it was meant.
+    pub fn accept_shrink(&mut self) {
+        for planned in self.services.iter_mut().flat_map(|service| &mut service.steps) {
+            if let Step::Backup(step) = &mut planned.step {
+                step.max_shrink_percent = 100;
+            }
+        }
+    }
+
     /// Whether any service has something done to it.
     #[must_use]
     pub fn has_steps(&self) -> bool {

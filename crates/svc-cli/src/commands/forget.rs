@@ -8,7 +8,7 @@ use svc_core::words;
 use super::usage;
 use crate::args::ForgetArgs;
 use crate::context::Context;
-use crate::run;
+use crate::run::{self, Wishes};
 
 /// Lets go what services' policies do not keep, after asking.
 pub(crate) async fn run(context: &Context, args: &ForgetArgs) -> Result<Code, Failure> {
@@ -17,5 +17,7 @@ pub(crate) async fn run(context: &Context, args: &ForgetArgs) -> Result<Code, Fa
     let services =
         words::services_to_back_up(&context.config, &args.services, there).map_err(|e| usage(&e))?;
     let question = format!("Remove these snapshots from `{repository}`?");
-    run::run(context, Goal::Forget { repository, services }, Some(question), args.watching).await
+    let goal = Goal::Forget { repository, services };
+    let wishes = Wishes { wait_lock: args.locks.wait_lock.duration(), ..Wishes::default() };
+    run::run_as_wished(context, goal, Some(question), args.watching, wishes).await
 }
