@@ -171,7 +171,8 @@ async fn forty_nights_with_changing_tags_and_paths_leave_exactly_what_the_policy
         bench.save_at("2026-09-01 02:00:00", HOST, &["svc:b", "shared", "b"], &neighbours);
         for (night, day) in nights.iter().enumerate() {
             // Another path every ten nights, another tag every third; the first ones are from before svc.
-            let source = [bench.source(format!("data-{}", night / 10).as_bytes())];
+            let source = [bench.path(format!("data-{}", night / 10))];
+            fs::create_dir_all(&source[0]).unwrap();
             fs::write(source[0].join("night"), night.to_string()).unwrap();
             let extra = format!("release-{}", night / 3);
             let tags: &[&str] = if night < 8 { &["a"] } else { &["svc:a", "a", "shared", &extra] };
