@@ -13,6 +13,7 @@ pub mod cgroup;
 pub mod enter;
 pub mod homeserver;
 pub mod host;
+pub mod kills;
 pub mod lease;
 pub mod leftovers;
 pub mod link;

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use svc_core::config::Period;
 
 use crate::complete;
 
 mod repo;
 
-pub(crate) use repo::{RepoArgs, RepoVerb};
+pub(crate) use repo::{ForgetArgs, LockArgs, RepoArgs, RepoVerb};
 
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
@@ -166,14 +165,6 @@ pub(crate) struct BackupArgs {
     pub(crate) watching: Watching,
 }
 
-/// How long others may hold a repository.
-#[derive(Debug, Clone, Copy, ClapArgs)]
-pub(crate) struct LockArgs {
-    /// How long to wait for a repository that somebody else has locked, before anything stops.
-    #[arg(long, value_name = "SPAN", default_value = "10m")]
-    pub(crate) wait_lock: Period,
-}
-
 /// What to bring back, and from where.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -198,25 +189,6 @@ pub(crate) struct RestoreArgs {
     /// Always done; accepted because scripts say it.
     #[arg(long, hide = true)]
     pub(crate) verify_includes: bool,
-    #[command(flatten)]
-    pub(crate) watching: Watching,
-}
-
-/// Whose snapshots, and where.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  svc -n forget local paperless    which would go, which stay, and why
-  svc forget local paperless")]
-pub(crate) struct ForgetArgs {
-    /// The repository.
-    #[arg(value_name = "REPO", add = complete::repositories())]
-    pub(crate) repository: String,
-    /// Services, or `all` that are enabled.
-    #[arg(value_name = "SVC", required = true, add = complete::services())]
-    pub(crate) services: Vec<String>,
-    #[command(flatten)]
-    pub(crate) locks: LockArgs,
     #[command(flatten)]
     pub(crate) watching: Watching,
 }

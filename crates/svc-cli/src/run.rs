@@ -12,6 +12,7 @@ use svc_core::dispatch::dispatch;
 use svc_core::durable;
 use svc_core::engine::Engine;
 use svc_core::failure::Failure;
+use svc_core::faults::Faults;
 use svc_core::goal::Goal;
 use svc_core::history;
 use svc_core::names::RunId;
@@ -28,6 +29,9 @@ use crate::render;
 use crate::signals::Signals;
 use crate::unit::{self, OnInterrupt, Place};
 use crate::waiting;
+
+/// Tests only, and heeded by debug builds only.
+pub(crate) const FAULTS: &str = "SVC_FAULT";
 
 /// How much time systemd is asked for at once while services are started again.
 const MORE_TIME: Duration = Duration::from_secs(15);
@@ -174,12 +178,18 @@ pub(crate) async fn perform<T>(
         run,
         cancel,
         now: Timestamp::now,
+        faults: Arc::new(faults()),
     };
     // The engine must be gone when its work is done: it holds the recorder open.
     let report = dispatch(work(engine), seen, render::choose(context.choice()), Timestamp::now).await;
     thread.join();
     signals.abort();
     report
+}
+
+/// Where a test wants the run to stand still.
+fn faults() -> Faults {
+    std::env::var(FAULTS).ok().and_then(|place| place.parse().ok()).unwrap_or_default()
 }
 
 fn open_log(context: &Context, run: &RunId) -> Result<RunLog, Failure> {

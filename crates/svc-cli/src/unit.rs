@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::context::{Context, search_path};
 use crate::render;
+use crate::run::FAULTS;
 use crate::signals::Signals;
 
 /// systemd forks and executes; more than this means that it is stuck.
@@ -96,6 +97,11 @@ async fn unit(context: &Context, run: &RunId) -> Result<TransientUnit, Failure> 
         ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
+    if cfg!(debug_assertions)
+        && let Ok(place) = std::env::var(FAULTS)
+    {
+        properties.push(("Environment", Value::Texts(vec![format!("{FAULTS}={place}")])));
+    }
     properties.extend(recovery(context, run, program).await?);
     Ok(TransientUnit { name: name(run)?, properties })
 }

@@ -4,6 +4,7 @@ mod backup;
 mod control;
 mod forget;
 mod health;
+mod pause;
 mod prior;
 mod recovery;
 mod restore;
@@ -23,6 +24,7 @@ use crate::code::Code;
 use crate::config::Config;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::names::RunId;
 use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
@@ -50,6 +52,8 @@ pub struct Engine {
     pub cancel: Cancel,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Where a test stops it.
+    pub faults: Arc<Faults>,
 }
 
 impl Engine {

@@ -56,14 +56,15 @@ pub fn look(pairs: &[ExchangePair]) -> Result<Vec<Tree>, ExchangeError> {
 }
 
 /// Puts each staged tree in the place of its live one, durably; those that are there already stay. On failure all are
-/// as they were.
+/// as they were. `each` is told of every tree that is in its place.
 ///
 /// # Errors
 /// When one could not; `stuck` names those that could not be put back either.
-pub fn exchange(trees: &[Tree]) -> Result<(), ExchangeError> {
+pub fn exchange(trees: &[Tree], each: &dyn Fn()) -> Result<(), ExchangeError> {
     for tree in trees {
         // In place, but perhaps not durably: it goes back with the others.
-        let result = forward(tree).and_then(|()| sync_parents(&tree.pair.staged, &tree.pair.live));
+        let result = forward(tree).inspect(|()| each());
+        let result = result.and_then(|()| sync_parents(&tree.pair.staged, &tree.pair.live));
         if let Err(source) = result {
             return Err(ExchangeError { path: tree.pair.live.clone(), source, stuck: put_back(trees) });
         }
@@ -207,7 +208,7 @@ mod tests {
         let found = look(&pairs).unwrap();
         // Twice: what is done already stays done.
         for _ in 0..2 {
-            exchange(&found).unwrap();
+            exchange(&found, &|| ()).unwrap();
             assert_eq!(text(&pairs[0].live).as_deref(), Some("new a"));
             assert_eq!(text(&pairs[0].staged).as_deref(), Some("old a"));
             assert_eq!(text(&pairs[1].live).as_deref(), Some("new b"));
@@ -228,7 +229,7 @@ mod tests {
             let found = look(&pairs).unwrap();
             swap(&pairs[0]).unwrap();
             let expected = if goes_on {
-                exchange(&found).unwrap();
+                exchange(&found, &|| ()).unwrap();
                 "new"
             } else {
                 assert!(put_back(&found).is_empty());
@@ -245,7 +246,7 @@ mod tests {
         let found = look(std::slice::from_ref(&pair)).unwrap();
         fs::rename(&pair.live, pair.live.with_extension("away")).unwrap();
         fs::create_dir(&pair.live).unwrap();
-        let error = exchange(&found).unwrap_err();
+        let error = exchange(&found, &|| ()).unwrap_err();
         assert_eq!(error.stuck, std::slice::from_ref(&pair.live));
         assert_eq!(text(&pair.staged).as_deref(), Some("new"));
     }
@@ -257,7 +258,7 @@ mod tests {
         let bad = trees.pair("b", Some("old b"), "new b");
         let found = look(&[good.clone(), bad.clone()]).unwrap();
         fs::rename(&bad.staged, bad.staged.with_extension("away")).unwrap();
-        let error = exchange(&found).unwrap_err();
+        let error = exchange(&found, &|| ()).unwrap_err();
         assert_eq!((error.path, error.stuck), (bad.live.clone(), Vec::new()));
         assert_eq!(text(&good.live).as_deref(), Some("old a"));
         assert_eq!(text(&bad.live).as_deref(), Some("old b"));
@@ -269,7 +270,7 @@ mod tests {
         let pair = trees.pair("deep/er/a", None, "new");
         let model = pair.staged.parent().unwrap();
         fs::set_permissions(model, fs::Permissions::from_mode(0o2751)).unwrap();
-        exchange(&look(std::slice::from_ref(&pair)).unwrap()).unwrap();
+        exchange(&look(std::slice::from_ref(&pair)).unwrap(), &|| ()).unwrap();
         let made = fs::metadata(pair.live.parent().unwrap()).unwrap();
         assert_eq!(made.mode() & 0o7777, 0o2751);
         assert_eq!(text(&pair.live).as_deref(), Some("new"));

@@ -14,6 +14,8 @@ use crate::prior::Prior;
 pub(crate) struct Ledger {
     /// Stopped, or about to be; in that order.
     pub(crate) stopped: Vec<Target>,
+    /// Of these, what is only held where it is.
+    held: Vec<Target>,
     /// Stages that this run made.
     pub(crate) staged: Vec<PathBuf>,
     /// Trees that are to change places, whatever happens: some may have done so.
@@ -59,6 +61,10 @@ impl Ledger {
     fn begin(&mut self, step: &Step, at: Instant) {
         match step {
             Step::Stop { targets } => self.stopping(targets, at),
+            Step::Pause { targets } => {
+                self.held.extend(targets.iter().cloned());
+                self.stopping(targets, at);
+            }
             Step::Start { targets } => {
                 self.new.extend(targets.iter().cloned());
                 self.touched.extend(targets.iter().cloned());
@@ -130,6 +136,11 @@ impl Ledger {
     /// Whether a container was paused before.
     pub(crate) fn was_paused(&self, target: &Target) -> bool {
         self.prior.as_ref().is_some_and(|prior| prior.paused.contains(target))
+    }
+
+    /// Whether this run holds a target where it is, or was about to.
+    pub(crate) fn holds(&self, target: &Target) -> bool {
+        self.held.contains(target)
     }
 
     /// Whether the stages hold data that was live before this run.

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod event;
 pub mod exchange;
 pub mod failure;
+pub mod faults;
 pub mod follow;
 pub mod goal;
 pub mod history;

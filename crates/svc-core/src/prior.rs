@@ -17,6 +17,9 @@ pub struct Prior {
     /// What was off, or going down by itself, and has to be kept off meanwhile: it stays off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaving: Vec<Target>,
+    /// Containers that ran because a unit of these keeps them: they go with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Target>,
     /// Of what ran, what was paused: it is paused again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<Target>,
@@ -40,11 +43,15 @@ impl Prior {
         };
         let off = units(|unit| !observe::is_up(unit.active));
         let (leaving, running) = running(parts).into_iter().partition(|target| off.contains(target));
+        let running: Vec<Target> = running;
+        let mut kept = containers(|container| container.state == ContainerState::Running);
+        kept.retain(|target| !running.contains(target));
         let mut restless = units(|unit| unit.active == ActiveState::Activating);
         restless.extend(containers(|container| container.state == ContainerState::Restarting));
         Self {
             running,
             leaving,
+            kept,
             paused: containers(|container| container.state == ContainerState::Paused),
             unwell: containers(is_unwell),
             restless,
@@ -53,7 +60,7 @@ impl Prior {
 
     /// Whether something of it ran, or may have.
     pub(crate) fn ran(&self, target: &Target) -> bool {
-        self.running.contains(target) || self.leaving.contains(target)
+        [&self.running, &self.leaving, &self.kept].iter().any(|targets| targets.contains(target))
     }
 
     /// All that has to be off while the data is copied or exchanged.

@@ -53,6 +53,7 @@ fn step(step: &Step) -> String {
         Step::WriteManifest { path } => format!("write the manifest {}", self::path(path)),
         Step::RecordPrior { running } if running.is_empty() => "note that nothing runs".to_owned(),
         Step::RecordPrior { running } => format!("note what runs: {}", targets(running)),
+        Step::Pause { targets: which } => format!("pause {}", targets(which)),
         Step::Stop { targets: which } => format!("stop {}", targets(which)),
         Step::Resume { targets: which } => format!("start {} again", targets(which)),
         Step::Start { targets: which } => format!("start {}", targets(which)),

@@ -29,6 +29,8 @@ struct Chapter {
     step: Option<Step>,
     stopped: Vec<Target>,
     started: Vec<Target>,
+    /// What was stopped last was only held where it was.
+    held: bool,
     told: Option<Timestamp>,
 }
 
@@ -110,10 +112,16 @@ impl Chapter {
         let took = figures::millis(took_ms);
         let mut lines = Vec::new();
         if !self.stopped.is_empty() {
-            lines.push(format!("stopped {} in {took}", steps::targets(&self.stopped)));
+            self.held = matches!(self.step, Some(Step::Pause { .. }));
+            let verb = if self.held { "paused" } else { "stopped" };
+            lines.push(format!("{verb} {} in {took}", steps::targets(&self.stopped)));
         }
         if !self.started.is_empty() {
-            let verb = if matches!(self.step, Some(Step::Restart { .. })) { "restarted" } else { "started" };
+            let verb = match self.step {
+                Some(Step::Restart { .. }) => "restarted",
+                Some(Step::Resume { .. }) if self.held => "resumed",
+                _ => "started",
+            };
             lines.push(format!("{verb} {} in {took}", steps::targets(&self.started)));
         }
         match (failure, self.step.take()) {

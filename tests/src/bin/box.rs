@@ -11,7 +11,13 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use svc_tests::{
-    Machine, homeserver, host, lease, link, machine, say, store::Store, svc, template::Template, tree,
+    Homeserver, Machine, homeserver, host,
+    kills::{self, Campaign},
+    lease, link, machine, say,
+    store::Store,
+    svc,
+    template::Template,
+    tree,
 };
 
 /// Debian machines with real systemd, Docker and restic, for looking into by hand.
@@ -47,6 +53,8 @@ enum Verb {
     Cut(PairArgs),
     /// Ends a box and deletes its disks; without a name, the homeserver.
     Delete(SomeArgs),
+    /// Kills runs at random places on a homeserver of its own, and prints a JSON line for each: what became of it.
+    Faults(FaultsArgs),
     /// Removes the cache with all that was built; the next `up` builds it again.
     Purge,
 }
@@ -98,6 +106,16 @@ struct InArgs {
 }
 
 #[derive(Debug, Args)]
+struct FaultsArgs {
+    /// How many runs are killed.
+    #[arg(long, default_value_t = 200)]
+    kills: usize,
+    /// The same seed kills at the same places.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
 struct PairArgs {
     /// One box.
     #[arg(default_value = "home")]
@@ -125,7 +143,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
     }
     let wants_svc = match &verb {
         Verb::Up(args) => args.name.is_none() || matches!(args.from, Origin::Home),
-        verb => matches!(verb, Verb::Reset(_)),
+        verb => matches!(verb, Verb::Reset(_) | Verb::Faults(_)),
     };
     // Built before this becomes root's process, so that the files in the target directory stay the user's.
     let svc = wants_svc.then(svc::binary).transpose()?;
@@ -162,9 +180,23 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
                 machine::delete(store, &name)?;
             }
         }
+        Verb::Faults(args) => return faults(&args),
         Verb::Purge => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends with a failure when anything is not as it must be.
+fn faults(args: &FaultsArgs) -> Result<ExitCode> {
+    let mut campaign = Campaign::begin(Homeserver::lease()?)?;
+    let mut out = io::stdout().lock();
+    let mut is_good = true;
+    for kill in kills::random(args.seed).take(args.kills) {
+        let Some(outcome) = campaign.kill(kill)? else { continue };
+        is_good &= outcome.violations.is_empty();
+        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+    }
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Links two boxes; a link that there is was cut, perhaps, and is put back.

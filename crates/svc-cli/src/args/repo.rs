@@ -1,13 +1,41 @@
-//! The command line of `svc repo`.
+//! The command line of what looks after repositories.
 
 use std::str::FromStr;
 
 use clap::{Args as ClapArgs, Subcommand};
 use svc_core::care::Reading;
+use svc_core::config::Period;
 use svc_core::restic::Subset;
 
-use super::LockArgs;
+use super::Watching;
 use crate::complete;
+
+/// How long others may hold a repository.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct LockArgs {
+    /// How long to wait for a repository that somebody else has locked, before anything stops.
+    #[arg(long, value_name = "SPAN", default_value = "10m")]
+    pub(crate) wait_lock: Period,
+}
+
+/// Whose snapshots, and where.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  svc -n forget local paperless    which would go, which stay, and why
+  svc forget local paperless")]
+pub(crate) struct ForgetArgs {
+    /// The repository.
+    #[arg(value_name = "REPO", add = complete::repositories())]
+    pub(crate) repository: String,
+    /// Services, or `all` that are enabled.
+    #[arg(value_name = "SVC", required = true, add = complete::services())]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) locks: LockArgs,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
+}
 
 /// What to do with a repository.
 #[derive(Debug, ClapArgs)]

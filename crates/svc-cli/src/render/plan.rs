@@ -47,6 +47,8 @@ fn what_is_done(service: &ServicePlan) -> Span {
 /// The steps that a person cares for, like ones taken together: `stop 3, save 2.8 GiB to remote, start 3`.
 fn summary(planned: &[PlannedStep]) -> String {
     let mut phrases: Vec<(String, usize, String)> = Vec::new();
+    let pauses = planned.iter().any(|planned| matches!(planned.step, Step::Pause { .. }));
+    let phrase = |planned| phrase(planned, pauses);
     for (verb, count, rest) in planned.iter().filter(|step| step.when != When::OnFailure).filter_map(phrase) {
         match phrases.last_mut() {
             Some((last, sum, same)) if *last == verb && *same == rest => *sum += count,
@@ -61,11 +63,13 @@ fn summary(planned: &[PlannedStep]) -> String {
 }
 
 /// A verb, how many it is about (0: that is no question), and the rest.
-fn phrase(planned: &PlannedStep) -> Option<(String, usize, String)> {
+fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)> {
     let some = |verb: &str, count: usize| Some((verb.to_owned(), count, String::new()));
     let text = |text: String| Some((text, 0, String::new()));
     match &planned.step {
+        Step::Pause { targets } => some("pause", targets.len()),
         Step::Stop { targets } => some("stop", targets.len()),
+        Step::Resume { targets } if pauses => some("resume", targets.len()),
         Step::Resume { targets } => Some(("start".to_owned(), targets.len(), " again".to_owned())),
         Step::Start { targets } => some("start", targets.len()),
         Step::Restart { targets } => some("restart", targets.len()),

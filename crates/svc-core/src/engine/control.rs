@@ -99,6 +99,9 @@ impl ServiceRun<'_> {
 
     /// Starts a target; a container that was paused before is paused again.
     async fn bring_back(&self, target: &Target) -> Result<(), Failure> {
+        if self.ledger.holds(target) {
+            return self.let_go(target).await;
+        }
         let docker = &self.engine.outside.docker;
         let Target::Container(name) = target else { return self.act(JobVerb::Start, target).await };
         if !self.ledger.was_paused(target) {
@@ -110,7 +113,7 @@ impl ServiceRun<'_> {
         docker.pause(name).await.map_err(|error| Failure::from(&error))
     }
 
-    async fn act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
+    pub(super) async fn act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
         caught(self.try_act(verb, target)).await
     }
 
@@ -161,7 +164,7 @@ fn job_deadline(verb: JobVerb, details: &UnitDetails) -> Duration {
 }
 
 /// The first failure with the worst code of all, and all others as its causes.
-fn first_failure(results: Vec<Result<(), Failure>>) -> Result<(), Failure> {
+pub(super) fn first_failure(results: Vec<Result<(), Failure>>) -> Result<(), Failure> {
     let failures = results.into_iter().filter_map(Result::err);
     let join = |first: Failure, other: Failure| {
         let code = Code::worst([first.code, other.code]);

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -82,8 +83,8 @@ impl ServiceRun<'_> {
             let trees = looked.map_err(|error| Failure::from_error(Code::Failed, &error))?;
             self.announce(Body::Exchanging { service: self.service(), trees }).await?;
         }
-        let trees = self.ledger.exchanging.clone();
-        match spawn_blocking(move || exchange::exchange(&trees)).await {
+        let (trees, faults) = (self.ledger.exchanging.clone(), Arc::clone(&self.engine.faults));
+        match spawn_blocking(move || exchange::exchange(&trees, &|| faults.pass())).await {
             Ok(Ok(())) => self.announce(Body::Exchanged { service: self.service() }).await,
             Ok(Err(error)) => {
                 self.tell_put_back(error.stuck.clone()).await;

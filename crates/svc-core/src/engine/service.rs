@@ -136,6 +136,8 @@ impl<'a> ServiceRun<'a> {
         let started = Body::StepStarted { service: service.clone(), index, step };
         let began = Instant::now();
         let announced = self.announce(started.clone()).await;
+        let faults = planned.step.has_side_effect().then_some(&self.engine.faults);
+        faults.inspect(|faults| faults.pass());
         let result = match announced {
             Err(failure) if planned.when == When::Normal => Err(failure),
             // What pays back is done even when it cannot be written down.
@@ -145,6 +147,7 @@ impl<'a> ServiceRun<'a> {
             }
             Ok(()) => caught(self.execute(&planned.step, planned.when)).await,
         };
+        faults.inspect(|faults| faults.pass());
         let failure = result.err();
         let finished =
             Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
@@ -161,6 +164,7 @@ impl<'a> ServiceRun<'a> {
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,
+            Step::Pause { targets } => self.pause(targets).await,
             Step::Resume { targets } => self.resume(targets).await,
             Step::Start { targets } => self.start(targets).await,
             Step::Restart { targets } => self.restart(targets).await,

@@ -68,7 +68,9 @@ fn prior(events: &[Event], name: &ServiceName) -> Vec<Target> {
 fn down(service: &ServiceView, step: Option<&Step>, prior: &[Target]) -> Vec<Target> {
     let mut down = service.down.clone();
     let maybe: Vec<&Target> = match step {
-        Some(Step::Stop { targets } | Step::Restart { targets }) => targets.iter().collect(),
+        Some(Step::Stop { targets } | Step::Pause { targets } | Step::Restart { targets }) => {
+            targets.iter().collect()
+        }
         Some(Step::Revert { stop, .. }) => stop.iter().flatten().collect(),
         _ => Vec::new(),
     };

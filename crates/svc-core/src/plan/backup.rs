@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::lifecycle::{self, down_waves, up_waves};
+use super::lifecycle::{self, down_waves, held_wave, up_waves};
 use super::{BackupStep, ServicePlan, Step, Target, When, forget, snapshots_of};
 use crate::code::Code;
 use crate::config::{Config, Freeze, Quiesce, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
-use crate::observe::{Observed, ObservedService};
+use crate::observe::{Observed, ObservedService, Parts};
 use crate::restic::Snapshot;
 
 /// Plans the backup of one service to those of the repositories that it uses.
@@ -108,9 +108,7 @@ fn add_steps(
     sources: &[PathBuf],
     repositories: &[(&RepositoryName, &[Snapshot])],
 ) {
-    let stops = service.backup.quiesce != Quiesce::None;
-    let down = if stops { down_waves(&seen.parts) } else { Vec::new() };
-    let running: Vec<Target> = down.concat();
+    let quiet = Quiet::of(service, &seen.parts);
     plan.push(
         Step::WriteManifest { path: seen.manifest.clone() },
         "so that a restore knows what the service was made of",
@@ -119,13 +117,13 @@ fn add_steps(
         Step::CheckSources { sources: sources.to_vec() },
         "a missing source is found before anything stops",
     );
-    if stops {
+    if service.backup.quiesce != Quiesce::None {
         let reason =
-            if running.is_empty() { "nothing of it runs" } else { "so that exactly this runs again" };
-        plan.push(Step::RecordPrior { running: running.clone() }, reason);
+            if quiet.running.is_empty() { "nothing of it runs" } else { "so that exactly this runs again" };
+        plan.push(Step::RecordPrior { running: quiet.running.clone() }, reason);
     }
-    for wave in &down {
-        plan.push(Step::Stop { targets: wave.clone() }, stop_reason(service));
+    for step in quiet.down {
+        plan.push(step, "its data must not change while it is read");
     }
     for (repository, snapshots) in repositories {
         let step = backup_step(config, service, seen, sources, repository, snapshots);
@@ -135,21 +133,41 @@ fn add_steps(
         };
         plan.push(Step::Backup(step), reason);
     }
-    let up = if stops { up_waves(&seen.parts) } else { Vec::new() };
-    for targets in &up {
+    for targets in &quiet.up {
         lifecycle::add_resume(plan, &seen.parts, targets.clone(), service);
     }
-    if !up.is_empty() {
+    if !quiet.up.is_empty() {
         let timeout = service.health.timeout.duration();
-        let step = Step::AwaitHealth { targets: up.concat(), timeout };
+        let step = Step::AwaitHealth { targets: quiet.up.concat(), timeout };
         plan.add(step, When::Always, "it is back only when it works as before");
     }
 }
 
-const fn stop_reason(service: &Service) -> &'static str {
-    match service.backup.quiesce {
-        Quiesce::Stop | Quiesce::None => "its data must not change while it is read",
-        Quiesce::Pause => "its data must not change while it is read; pausing is not possible yet",
+/// How a service is made to hold still, and how it goes on.
+struct Quiet {
+    /// All that runs of it.
+    running: Vec<Target>,
+    down: Vec<Step>,
+    up: Vec<Vec<Target>>,
+}
+
+impl Quiet {
+    fn of(service: &Service, parts: &Parts) -> Self {
+        let waves = down_waves(parts);
+        let running = waves.concat();
+        match service.backup.quiesce {
+            Quiesce::None => Self { running, down: Vec::new(), up: Vec::new() },
+            Quiesce::Stop => {
+                let down = waves.into_iter().map(|targets| Step::Stop { targets }).collect();
+                Self { running, down, up: up_waves(parts) }
+            }
+            Quiesce::Pause => {
+                let held: Vec<Vec<Target>> =
+                    Some(held_wave(parts)).filter(|wave| !wave.is_empty()).into_iter().collect();
+                let down = held.iter().map(|targets| Step::Pause { targets: targets.clone() }).collect();
+                Self { running, down, up: held }
+            }
+        }
     }
 }
 

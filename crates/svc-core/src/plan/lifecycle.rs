@@ -212,6 +212,20 @@ pub(super) fn down_waves(parts: &Parts) -> Waves {
     waves
 }
 
+/// What has to be held for the data to hold still, if it can be held: containers, and units with processes of their own.
+/// What somebody else paused holds still already; sockets, timers and targets write nothing.
+pub(super) fn held_wave(parts: &Parts) -> Vec<Target> {
+    let writes =
+        |(unit, details): &&Seen| !remains(details.as_ref()) && !leads(details.as_ref()) && is_service(unit);
+    let units = parts.active_units().filter(writes).map(|(unit, _)| Target::Unit(unit.name.clone()));
+    let containers = parts.containers.iter().filter(|container| container.state == ContainerState::Running);
+    units.chain(containers.map(Target::container)).collect()
+}
+
+fn is_service(unit: &Unit) -> bool {
+    unit.name.as_str().ends_with(".service")
+}
+
 /// Everything of a service that runs.
 pub(crate) fn running(parts: &Parts) -> Vec<Target> {
     down_waves(parts).concat()

@@ -71,7 +71,12 @@ pub enum Step {
         /// Which.
         targets: Vec<Target>,
     },
-    /// Starts those of these that an earlier step stopped.
+    /// Holds these where they are, without ending them.
+    Pause {
+        /// Which.
+        targets: Vec<Target>,
+    },
+    /// Lets those of these go on that an earlier step stopped or holds.
     Resume {
         /// Which.
         targets: Vec<Target>,
@@ -213,6 +218,7 @@ impl Step {
             | Self::VerifyStage(_) => false,
             Self::WriteManifest { .. }
             | Self::Stop { .. }
+            | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Start { .. }
             | Self::Restart { .. }
@@ -239,6 +245,7 @@ impl Step {
             Self::CheckSources { .. } => "checking",
             Self::WriteManifest { .. } | Self::RecordPrior { .. } => "noting",
             Self::Stop { .. } => "stopping",
+            Self::Pause { .. } => "pausing",
             Self::Resume { .. } | Self::Start { .. } => "starting",
             Self::Restart { .. } => "restarting",
             Self::AwaitHealth { .. } => "waiting for health",

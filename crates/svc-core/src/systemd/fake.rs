@@ -119,6 +119,12 @@ impl FakeSystemd {
         self.lock().find(&unit_name(unit)).map(|unit| unit.active)
     }
 
+    /// Whether the unit is frozen now; nothing: there is no such unit. No round trip.
+    #[must_use]
+    pub fn frozen(&self, unit: &str) -> Option<bool> {
+        self.lock().find(&unit_name(unit)).map(|unit| unit.frozen)
+    }
+
     /// A client knocks at the unit's socket, or its timer is due: starts it if one of its triggers is active.
     #[must_use = "says whether it was started"]
     pub fn trigger(&self, unit: &str) -> bool {

@@ -11,6 +11,8 @@ mod lifecycle;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod pause;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod recovery;

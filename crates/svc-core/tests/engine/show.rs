@@ -43,6 +43,7 @@ fn what(step: &Step) -> String {
         Step::CheckSources { sources } => format!("check {}", list(sources.iter().map(|p| p.display()))),
         Step::WriteManifest { path } => format!("manifest {}", path.display()),
         Step::RecordPrior { running } => format!("prior [{}]", list(running)),
+        Step::Pause { targets } => format!("pause {}", list(targets)),
         Step::Stop { targets } => format!("stop {}", list(targets)),
         Step::Resume { targets } => format!("resume {}", list(targets)),
         Step::Start { targets } => format!("start {}", list(targets)),

@@ -134,6 +134,7 @@ fn step_parts(step: &Step, since: Timestamp, down: Option<String>, now: Timestam
 fn targets(step: &Step) -> &[Target] {
     match step {
         Step::Stop { targets }
+        | Step::Pause { targets }
         | Step::Resume { targets }
         | Step::Start { targets }
         | Step::Restart { targets }
