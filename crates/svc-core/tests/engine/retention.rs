@@ -135,6 +135,28 @@ async fn a_shrunken_snapshot_holds_retention() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_loss_that_was_meant_is_accepted_once_and_is_the_measure_from_then_on() {
+    let house = house(&[], 1);
+    for track in 0..10 {
+        house.write(&format!("srv/music/{track}"), "la la la");
+    }
+    house.run(&backup(&["music"])).await;
+    house.remove("srv/music");
+    house.write("srv/music/one", "la");
+    for _ in 0..2 {
+        let failed = house.run(&backup(&["music"])).await;
+        assert_eq!(failed.code(), 4);
+        let hint = failed.of("music").failures[0].hint.clone().unwrap();
+        assert!(hint.ends_with("svc backup local music --accept-shrink"), "{hint}");
+    }
+    let mut plan = house.plan(&backup(&["music"])).await;
+    plan.accept_shrink();
+    assert_eq!(house.run_plan(plan).await.code(), 0);
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!((outcome.code(), house.saved("local").len()), (0, 1), "{}", outcome.messages("music"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_repositorys_failure_does_not_hold_this_one() {
     let house = house(&[3, 2, 1], 2);
     house.restic.fault(Verb::Backup, &repository("remote"), 1, Fault::Fails(ResticFailure::Unreachable));
