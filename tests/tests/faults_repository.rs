@@ -153,8 +153,9 @@ fn fault_21_a_pack_that_is_gone_is_found_by_the_timers_check_and_marks_the_repos
     assert!(record.contains("\"damaged\""), "{record}");
     assert_eq!(server.svc("repo prune local")?.code, 13);
     assert_eq!(server.svc("forget local notes --yes")?.code, 13);
-    let stats = server.svc("doctor")?;
-    assert!(stats.stdout.contains("damaged") && stats.code == 8, "{stats}");
+    let doctor = server.svc("doctor")?;
+    assert!(doctor.stdout.contains("damaged") && doctor.code == 8, "{doctor}");
+    assert_eq!(server.svc("status --cached")?.code, 8);
     Ok(())
 }
 

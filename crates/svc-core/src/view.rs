@@ -100,10 +100,7 @@ impl ServiceView {
                 self.began = Some(at);
                 self.report = None;
             }
-            Body::StepStarted { step, .. } => {
-                self.step = Some((step.clone(), at));
-                self.transfer = None;
-            }
+            Body::StepStarted { step, .. } => self.begin(at, step),
             Body::StepFinished { failure, .. } => {
                 self.step = None;
                 self.transfer = None;
@@ -137,6 +134,11 @@ impl ServiceView {
             | Body::CancelRequested { .. }
             | Body::RunFinished { .. } => {}
         }
+    }
+
+    fn begin(&mut self, at: Timestamp, step: &Step) {
+        self.step = Some((step.clone(), at));
+        self.transfer = None;
     }
 
     fn progress(&mut self, at: Timestamp, repository: &RepositoryName, progress: Progress) {

@@ -35,11 +35,11 @@ pub(crate) async fn run(context: &Context, args: &RepoArgs) -> Result<Code, Fail
 /// Does something for a repository; INT and TERM end restic in good order, and their code is the result then.
 async fn care<T>(
     context: &Context,
-    word: &str,
+    named: &str,
     wait: Duration,
     work: impl AsyncFnOnce(&Care<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let repository = words::repository(&context.config, word).map_err(|e| usage(&e))?;
+    let repository = words::repository(&context.config, named).map_err(|e| usage(&e))?;
     context.warn();
     context.outside.restic.version().await.map_err(|error| Failure::from(&error))?;
     let cancel = CancellationToken::new();
@@ -72,14 +72,14 @@ fn tell(context: &Context, value: &impl Serialize, words: String) -> Result<(), 
     write_out(&if context.global.json { document(value)? } else { words })
 }
 
-async fn check(context: &Context, word: &str, reading: Reading, locks: LockArgs) -> Result<Code, Failure> {
+async fn check(context: &Context, named: &str, reading: Reading, locks: LockArgs) -> Result<Code, Failure> {
     if context.global.dry_run {
         let what = "would be checked, and marked if it is damaged";
-        return write_out(&format!("repository `{word}` {what}\n")).map(|()| Code::Ok);
+        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
     }
     context.require_root("repo check")?;
     let work = async |care: &Care<'_>| care.check(reading).await;
-    let report = care(context, word, locks.wait_lock.duration(), work).await?;
+    let report = care(context, named, locks.wait_lock.duration(), work).await?;
     match &report.failure {
         Some(failure) if !context.global.json => Err(marked(&report, failure)),
         _ => tell(context, &report, render::checked(&report)).map(|()| report.code),
@@ -102,36 +102,36 @@ fn marked(report: &CheckReport, failure: &Failure) -> Failure {
     Failure { message, ..failure.clone() }.hint(hint)
 }
 
-async fn prune(context: &Context, word: &str, locks: LockArgs) -> Result<Code, Failure> {
+async fn prune(context: &Context, named: &str, locks: LockArgs) -> Result<Code, Failure> {
     if context.global.dry_run {
         let what = "would be rid of what no snapshot needs";
-        return write_out(&format!("repository `{word}` {what}\n")).map(|()| Code::Ok);
+        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
     }
     context.require_root("repo prune")?;
     let work = async |care: &Care<'_>| care.prune().await;
-    let report = care(context, word, locks.wait_lock.duration(), work).await?;
+    let report = care(context, named, locks.wait_lock.duration(), work).await?;
     tell(context, &report, render::pruned(&report)).map(|()| Code::Ok)
 }
 
-async fn unlock(context: &Context, word: &str) -> Result<Code, Failure> {
+async fn unlock(context: &Context, named: &str) -> Result<Code, Failure> {
     let is_trial = context.global.dry_run;
     if !is_trial {
         context.require_root("repo unlock")?;
     }
     let work = async |care: &Care<'_>| care.unlock(is_trial).await;
-    let report = care(context, word, Duration::ZERO, work).await?;
+    let report = care(context, named, Duration::ZERO, work).await?;
     tell(context, &report, render::unlocked(&report, is_trial)).map(|()| Code::Ok)
 }
 
-async fn stats(context: &Context, word: &str) -> Result<Code, Failure> {
+async fn stats(context: &Context, named: &str) -> Result<Code, Failure> {
     let work = async |care: &Care<'_>| care.stats().await;
-    let report = care(context, word, Duration::ZERO, work).await?;
+    let report = care(context, named, Duration::ZERO, work).await?;
     tell(context, &report, render::stats(&report)).map(|()| Code::Ok)
 }
 
 /// Makes a repository where there is none; one that is there is left alone.
-async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
-    let repository = words::repository(&context.config, word).map_err(|e| usage(&e))?;
+async fn init(context: &Context, named: &str) -> Result<Code, Failure> {
+    let repository = words::repository(&context.config, named).map_err(|e| usage(&e))?;
     if !context.global.dry_run {
         context.require_root("repo init")?;
     }

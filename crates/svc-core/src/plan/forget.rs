@@ -108,7 +108,7 @@ pub(super) fn add(
     let (repository, policy) = (repository.clone(), policy.clone());
     let step =
         ForgetStep { repository, owner, tags: listed.tags, policy, forget, keep, left: listed.left, held };
-    plan.push(Step::Forget(step), reason);
+    plan.push(Step::Forget(Box::new(step)), reason);
 }
 
 /// A hold as a refusal.

@@ -119,7 +119,7 @@ pub enum Step {
         start: Vec<Vec<Target>>,
     },
     /// Has those snapshots of the service removed that its policy does not keep.
-    Forget(ForgetStep),
+    Forget(Box<ForgetStep>),
     /// Removes a stage of which nothing is needed any more.
     DropStage {
         /// Its directory.

@@ -352,7 +352,11 @@ impl Restic for FakeRestic {
             return Ok(());
         }
         let call = Call::Forget(repository.clone(), ids.to_vec());
-        self.alone(call, true, |open| Ok(open.remove(ids))).await
+        let remove = |open: &mut FakeRepository| {
+            open.remove(ids);
+            Ok(())
+        };
+        self.alone(call, true, remove).await
     }
 
     async fn check(
@@ -372,7 +376,10 @@ impl Restic for FakeRestic {
     async fn unlock(&self, repository: &RepositoryName) -> Result<(), ResticError> {
         self.call(Call::Other(Verb::Unlock, repository.clone()), &CancellationToken::new()).await?;
         let now = self.state().now;
-        self.open(repository, Verb::Unlock, |open| Ok(open.unlock(now)))
+        self.open(repository, Verb::Unlock, |open| {
+            open.unlock(now);
+            Ok(())
+        })
     }
 
     async fn locks(&self, repository: &RepositoryName) -> Result<Vec<Lock>, ResticError> {

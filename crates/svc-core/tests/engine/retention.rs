@@ -14,8 +14,8 @@ use svc_core::restic::{ResticFailure, Snapshot, Verb};
 
 use crate::house::{House, Outcome, backup, backup_to, noon, repository, service};
 
-fn policy(last: u32) -> Option<Policy> {
-    Some(Policy { last: Some(last), ..Policy::default() })
+fn policy(last: u32) -> Policy {
+    Policy { last: Some(last), ..Policy::default() }
 }
 
 fn forget(names: &[&str]) -> Goal {
@@ -49,7 +49,7 @@ fn add(house: &House, days: &[i64], tags: &[&str]) {
 /// A house with snapshots of `music` of these days, and this many kept.
 fn house(days: &[i64], last: u32) -> House {
     let mut house = House::new();
-    house.service("music").backup.policy = policy(last);
+    house.service("music").backup.policy = Some(policy(last));
     house.restic.set_now(noon());
     add(&house, days, &["svc:music", "music"]);
     house
@@ -93,7 +93,7 @@ async fn restic_is_not_asked_when_nothing_is_to_go_or_everything_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn mistake_08_nothing_is_forgotten_while_the_service_is_down() {
     let mut house = House::new();
-    house.service("paperless").backup.policy = policy(1);
+    house.service("paperless").backup.policy = Some(policy(1));
     house.run(&backup(&["paperless"])).await;
     house.tap.clear();
     house.run(&backup(&["paperless"])).await;

@@ -67,7 +67,7 @@ async fn fault_14_a_lock_that_is_junk_is_damage_and_stays() {
 
 fn packs(bench: &Bench) -> Vec<PathBuf> {
     let files = walkdir::WalkDir::new(bench.path("repo/data")).into_iter().map(Result::unwrap);
-    files.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
+    files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
 }
 
 #[tokio::test]

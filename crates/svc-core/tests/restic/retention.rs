@@ -37,6 +37,18 @@ fn told(weighed: &[Weighed]) -> BTreeSet<(Timestamp, Vec<String>)> {
     weighed.iter().map(|one| (one.snapshot.time, one.reasons.clone())).collect()
 }
 
+/// A fake with the same snapshots.
+fn like(bench: &Bench, listed: &[Snapshot]) -> FakeRestic {
+    let mut repository = FakeRepository::new("1d");
+    for one in listed {
+        let tags: Vec<&str> = one.tags.iter().map(String::as_str).collect();
+        // The fake's clock stands in Greenwich: it is given what a clock on the wall said.
+        let time = one.wall_clock().to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        repository = repository.snapshot(time, &one.host, &tags, &one.paths, Vec::new());
+    }
+    FakeRestic::new().repository(&bench.name, repository)
+}
+
 #[tokio::test]
 async fn the_fake_and_what_svc_expects_weigh_as_restic_does() {
     for program in programs() {
@@ -64,14 +76,7 @@ async fn the_fake_and_what_svc_expects_weigh_as_restic_does() {
         bench.save_at("2026-01-05 10:00:00", HOST, &["svc:b"], &source);
         bench.save_at("2026-01-05 10:00:00", "other", &["svc:a"], &source);
         let listed = restic.snapshots(&bench.name).await.unwrap();
-        let mut repository = FakeRepository::new("1d");
-        for one in &listed {
-            let tags: Vec<&str> = one.tags.iter().map(String::as_str).collect();
-            // The fake's clock stands in Greenwich: it is given what a clock on the wall said.
-            let time = one.wall_clock().to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
-            repository = repository.snapshot(time, &one.host, &tags, &one.paths, Vec::new());
-        }
-        let fake = FakeRestic::new().repository(&bench.name, repository);
+        let fake = like(&bench, &listed);
         for policy in policies() {
             for tags in [&["svc:a"][..], &["svc:a", "a"], &["svc:b"], &["nobody"]] {
                 let question = question(tags, &policy);
