@@ -26,6 +26,28 @@ use serde_json::Value;
 use svc_tests::Homeserver;
 
 #[test]
+fn each_mistake_has_a_test_that_is_there() {
+    let here = include_str!("mistakes.rs");
+    let others = [
+        ("backup", include_str!("backup.rs")),
+        ("restore", include_str!("restore.rs")),
+        ("foreign_units", include_str!("foreign_units.rs")),
+    ];
+    let rows = here.lines().filter_map(|line| line.strip_prefix("//! |")).filter(|row| row.contains('`'));
+    let tests: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    assert!(tests.len() >= 14, "{tests:?}");
+    for test in tests {
+        let file = |name: &str| others.iter().find(|(file, _)| *file == name).map(|(_, text)| *text);
+        let (text, function) = match test.split_once("::") {
+            Some((name, function)) => (file(name).unwrap_or_default(), function),
+            None => (here, test),
+        };
+        assert!(text.contains(&format!("fn {function}(")), "`{test}` is gone");
+        assert!(text != here || here.matches(function).count() >= 3, "nobody calls `{test}`");
+    }
+}
+
+#[test]
 fn a_service_that_does_not_stop_or_start_is_told_and_all_others_are_saved() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     one_that_does_not_stop_does_not_end_the_run(&server)?;

@@ -29,9 +29,12 @@ Examples:
   svc restart paperless --recreate
   svc -n backup all all            what a backup would do, step by step
 
-Exit codes: 0 good · 2 usage · 3 partial · 4 failed, as before · 5 a service is down · 6 configuration · 7 busy
-  10 no repository · 11 locked · 12 wrong password · 13 damaged · 14 no space · 15 unreachable · 17 unit or container · 18 systemd or Docker
-  19 permission · 20 refused for safety";
+Exit codes:
+  0 good · 2 usage · 3 partial · 4 failed, and all runs as before
+  5 a service is not as it was before · 6 configuration · 7 busy · 8 somebody is needed
+  10 no repository · 11 locked · 12 wrong password · 13 damaged · 14 no space
+  15 unreachable · 17 unit or container · 18 systemd or Docker · 19 permission
+  20 refused for safety · 130, 143 ended by a signal";
 
 /// Options that every verb takes, anywhere on the line.
 #[derive(Debug, Clone, ClapArgs)]

@@ -22,6 +22,7 @@ mod timers;
 mod tui;
 
 use svc_core::code::Code;
+use svc_core::config::UnknownName;
 use svc_core::failure::Failure;
 use svc_core::words::WordError;
 
@@ -59,14 +60,26 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
     }
 }
 
+/// What was probably meant by a name that nothing has.
+fn unknown_hint(unknown: &UnknownName) -> String {
+    let UnknownName { kind, name, suggestion, is_other_kind } = unknown;
+    match suggestion {
+        _ if *is_other_kind && *kind == "repository" => {
+            format!("`{name}` is a service: the repository comes first, then the service")
+        }
+        _ if *is_other_kind => format!("`{name}` is a repository and no service: see `svc list`"),
+        Some(name) => format!("did you mean `{name}`?"),
+        None if name == "all" => format!("this takes one {kind}: see `svc list`"),
+        None if *kind == "service" && name.contains(',') => "put spaces between services".to_owned(),
+        None => "svc list".to_owned(),
+    }
+}
+
 /// A word that means nothing, as a usage failure.
 pub(crate) fn usage(error: &WordError) -> Failure {
     let failure = Failure::from_error(Code::Usage, error);
     match error {
-        WordError::Unknown(unknown) => match &unknown.suggestion {
-            Some(name) => failure.hint(format!("did you mean `{name}`?")),
-            None => failure.hint("svc list"),
-        },
+        WordError::Unknown(unknown) => failure.hint(unknown_hint(unknown)),
         WordError::OneRepository { .. } => failure.hint("name one repository"),
         WordError::Disabled { service } => failure.hint(format!("set `backup.enable` of `{service}`")),
         WordError::NotThere { service, .. } => failure.hint(format!("svc backup all {service}")),

@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) scope: Arc<Scope>,
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Outside,
+    /// Where programs are looked for.
+    pub(crate) path: OsString,
     /// What is odd about the secret files.
     pub(crate) warnings: Vec<SecretWarning>,
 }
@@ -38,9 +40,8 @@ const MOST_PROBLEMS: usize = 5;
 const SAMPLE: &str = r#"{
   "services": {
     "notes": {
-      "name": "notes",
       "units": ["notes.service"],
-      "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+      "backup": {"enable": true, "paths": ["/var/lib/notes"]}
     }
   },
   "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
@@ -53,7 +54,14 @@ impl Context {
         let config = read(&scope)?;
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        Ok(Self {
+            global,
+            scope: Arc::new(scope),
+            config: Arc::new(config),
+            outside,
+            path: search_path(),
+            warnings,
+        })
     }
 
     /// The same for what must work also when the configuration does not: what was stopped is started all the same.
@@ -69,7 +77,14 @@ impl Context {
         };
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        Ok(Self {
+            global,
+            scope: Arc::new(scope),
+            config: Arc::new(config),
+            outside,
+            path: search_path(),
+            warnings,
+        })
     }
 
     /// What a run in a unit of its own stands on: the places that it was handed, and the configuration that lies there.
@@ -84,7 +99,8 @@ impl Context {
             temp_dir: order.temp_dir.clone(),
         };
         let (outside, warnings) = connect(&scope, &config, settings);
-        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, warnings })
+        let path = order.path.clone().into();
+        Ok(Self { global, scope: Arc::new(scope), config: Arc::new(config), outside, path, warnings })
     }
 
     /// Whether the shipped unit files find what this process works with.
@@ -171,10 +187,20 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
     };
     match error.kind {
         ConfigErrorKind::Missing => {
-            failure.hint(format!("begin with this, then `svc config check`:\n{SAMPLE}"))
+            let check = check_line(scope);
+            failure.hint(format!(
+                "begin with this, changed to what is on this machine, then:\n{SAMPLE}\n{check}"
+            ))
         }
-        _ => failure.hint(format!("svc config check -c {}", scope.config_file.display())),
+        _ => failure.hint(check_line(scope)),
     }
+}
+
+/// What checks the configuration of this scope.
+fn check_line(scope: &Scope) -> String {
+    let file = &scope.config_file;
+    let is_usual = *file == Scope::system(&Environment::default()).config_file;
+    if is_usual { "svc config check".to_owned() } else { format!("svc config check -c {}", file.display()) }
 }
 
 /// Where programs are looked for.

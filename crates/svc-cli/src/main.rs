@@ -6,6 +6,7 @@ mod complete;
 mod context;
 mod documents;
 mod exit;
+mod line;
 mod recovery;
 mod render;
 mod run;
@@ -15,12 +16,15 @@ mod waiting;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 
 fn main() -> ExitCode {
     CompleteEnv::with_factory(args::Args::command).complete();
-    let args = args::Args::parse();
+    let args = match line::parse() {
+        Ok(args) => args,
+        Err(ended) => return ended,
+    };
     let output = args.global.output();
     let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         svc_core::failure::Failure::new(svc_core::code::Code::Internal, "no runtime")

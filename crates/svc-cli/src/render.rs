@@ -31,7 +31,7 @@ pub(crate) use config::{effective_table, problem_lines};
 pub(crate) use doctor::{finding_table, first_fix};
 use json::Json;
 pub(crate) use logs::LogText;
-pub(crate) use messages::{failure_text, messages};
+pub(crate) use messages::{failure_text, messages, next_line};
 pub(crate) use paint::Look;
 use plain::Plain;
 pub(crate) use plan::plan_text;

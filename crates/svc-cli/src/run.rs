@@ -178,6 +178,7 @@ pub(crate) async fn perform<T>(
         run,
         cancel,
         now: Timestamp::now,
+        path: context.path.to_string_lossy().into_owned(),
         faults: Arc::new(faults()),
     };
     // The engine must be gone when its work is done: it holds the recorder open.

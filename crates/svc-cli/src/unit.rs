@@ -73,7 +73,7 @@ pub(crate) async fn start(context: &Context, run: &RunId, plan: Plan) -> Result<
         Failure::new(Code::Failed, "the plan of the run cannot be written").because(error.to_string())
     })?;
     let unit = unit(context, run).await?;
-    let started = context.outside.systemd.start_transient(&unit, START).await;
+    let started = context.outside.systemd.start_transient(&unit, None, START).await;
     started.map_err(|error| match error {
         SystemdError::ShuttingDown { .. } => {
             Failure::new(Code::Terminated, "the machine is shutting down").because(error.to_string())

@@ -110,10 +110,12 @@ pub async fn diagnose(
     let mut findings = configuration(config, scope);
     findings.extend([restic, systemd, docker]);
     // What is down now comes before what may fail tonight.
-    findings.extend(leftovers::check(config, scope, &parts, &volumes.unwrap_or_default()));
+    let volumes = volumes.map_err(|error| Failure::from(&error));
+    findings.extend(leftovers::check(config, scope, &parts, volumes.as_deref().unwrap_or_default()));
     findings.extend(repositories);
     findings.extend(secrets::check(config, secrets));
     findings.extend(state::check(scope));
+    findings.extend(programs::missing_sources(config, scope, &volumes));
     findings.extend(programs::missing_units(config, &parts));
     findings.extend(timers);
     let worst = findings.iter().map(|finding| finding.grade).max();

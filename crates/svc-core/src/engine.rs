@@ -4,6 +4,7 @@ mod backup;
 mod control;
 mod forget;
 mod health;
+mod hooks;
 mod pause;
 mod prior;
 mod recovery;
@@ -52,6 +53,8 @@ pub struct Engine {
     pub cancel: Cancel,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Where the programs of hooks are looked for.
+    pub path: String,
     /// Where a test stops it.
     pub faults: Arc<Faults>,
 }

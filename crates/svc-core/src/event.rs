@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::Tree;
 use crate::failure::Failure;
 use crate::names::{RepositoryName, RunId, ServiceName, SnapshotId};
-use crate::plan::{Plan, Step, Target};
+use crate::plan::{HookKind, Plan, Step, Target};
 use crate::prior::Prior;
 use crate::report::{Report, ServiceReport, SnapshotReport};
 use crate::restic::Progress;
@@ -161,6 +161,17 @@ pub enum Body {
         /// The directories that hold them.
         stages: Vec<PathBuf>,
     },
+    /// What a hook wrote: its last lines.
+    HookOutput {
+        /// Of which service.
+        service: ServiceName,
+        /// Which kind of hook.
+        kind: HookKind,
+        /// Its program.
+        label: String,
+        /// What it wrote.
+        lines: Vec<String>,
+    },
     /// Something worth knowing that is no failure.
     Note {
         /// Of which service.
@@ -203,6 +214,7 @@ impl Body {
             | Self::Progress { service, .. }
             | Self::SnapshotSaved { service, .. }
             | Self::Forgotten { service, .. }
+            | Self::HookOutput { service, .. }
             | Self::TreesKept { service, .. } => Some(service),
             Self::ServiceFinished { report } => Some(&report.service),
             Self::Note { service, .. } => service.as_ref(),
@@ -236,6 +248,7 @@ impl Body {
             | Self::SnapshotSaved { .. }
             | Self::Forgotten { .. }
             | Self::TreesKept { .. }
+            | Self::HookOutput { .. }
             | Self::Note { .. }
             | Self::CancelRequested { .. }
             | Self::ServiceFinished { .. } => false,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::event::Body;
 use crate::exchange::Tree;
-use crate::plan::{Step, Target};
+use crate::plan::{HookKind, Step, Target};
 use crate::prior::Prior;
 
 /// What was stopped, exchanged, and how long something was down.
@@ -16,6 +16,13 @@ pub(crate) struct Ledger {
     pub(crate) stopped: Vec<Target>,
     /// Of these, what is only held where it is.
     held: Vec<Target>,
+    /// Places of `pre` hooks that began, and of `post` hooks that ended.
+    pre: Vec<usize>,
+    post: Vec<usize>,
+    /// The hook that runs.
+    hook: Option<(HookKind, usize)>,
+    /// A `pre` hook failed.
+    pre_failed: bool,
     /// Stages that this run made.
     pub(crate) staged: Vec<PathBuf>,
     /// Trees that are to change places, whatever happens: some may have done so.
@@ -42,7 +49,7 @@ impl Ledger {
             Body::StepStarted { step, .. } => self.begin(step, at),
             Body::Started { target, .. } => self.started(target, at),
             Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
-            Body::StepFinished { failure: Some(_), .. } => self.exchanging.clear(),
+            Body::StepFinished { failure, .. } => self.end(failure.is_some()),
             Body::Exchanged { .. } => self.exchanged = std::mem::take(&mut self.exchanging),
             Body::PutBack { .. } => {
                 self.exchanging.clear();
@@ -61,6 +68,12 @@ impl Ledger {
     fn begin(&mut self, step: &Step, at: Instant) {
         match step {
             Step::Stop { targets } => self.stopping(targets, at),
+            Step::Hook(hook) => {
+                self.hook = Some((hook.kind, hook.index));
+                if hook.kind == HookKind::Pre {
+                    self.pre.push(hook.index);
+                }
+            }
             Step::Pause { targets } => {
                 self.held.extend(targets.iter().cloned());
                 self.stopping(targets, at);
@@ -73,6 +86,15 @@ impl Ledger {
             Step::Stage(step) => self.staged.push(step.stage.clone()),
             Step::Revert { stop, .. } if !self.exchanged.is_empty() => self.stopping(&stop.concat(), at),
             _ => {}
+        }
+    }
+
+    fn end(&mut self, failed: bool) {
+        match self.hook.take() {
+            Some((HookKind::Pre, _)) => self.pre_failed |= failed,
+            Some((HookKind::Post, index)) => self.post.push(index),
+            None if failed => self.exchanging.clear(),
+            Some((HookKind::OnFailure, _)) | None => {}
         }
     }
 
@@ -136,6 +158,13 @@ impl Ledger {
     /// Whether a container was paused before.
     pub(crate) fn was_paused(&self, target: &Target) -> bool {
         self.prior.as_ref().is_some_and(|prior| prior.paused.contains(target))
+    }
+
+    /// Whether the `post` hook of this place has to run, of so many `pre` hooks.
+    pub(crate) fn owes_post(&self, index: usize, pre: usize) -> bool {
+        let began =
+            if index < pre { self.pre.contains(&index) } else { self.pre.len() >= pre && !self.pre_failed };
+        began && !self.post.contains(&index)
     }
 
     /// Whether this run holds a target where it is, or was about to.

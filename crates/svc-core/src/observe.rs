@@ -17,6 +17,7 @@ pub(crate) use place::stage_directory;
 pub use relatives::Seen;
 pub(crate) use relatives::is_wanted;
 pub(crate) use repositories::reach;
+pub(crate) use sources::observe as sources_of;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 

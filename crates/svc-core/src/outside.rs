@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::code::Code;
 use crate::docker::{Docker, DockerError};
 use crate::failure::Failure;
-use crate::restic::{Restic, ResticError, ResticFailure};
+use crate::restic::{PASSWORD_FILE, Restic, ResticError, ResticFailure};
 use crate::systemd::{Systemd, SystemdError};
 
 /// systemd, Docker and restic, or fakes of them.
@@ -61,9 +61,10 @@ impl From<&DockerError> for Failure {
 impl From<&ResticError> for Failure {
     fn from(error: &ResticError) -> Self {
         let code = match error {
-            ResticError::Missing { .. } | ResticError::TooOld { .. } | ResticError::Settings { .. } => {
-                Code::Configuration
-            }
+            ResticError::Missing { .. }
+            | ResticError::TooOld { .. }
+            | ResticError::Settings { .. }
+            | ResticError::MissingSecret { .. } => Code::Configuration,
             ResticError::LooseSecret { .. } => Code::Refused,
             ResticError::ClosedSecret { .. } => Code::Permission,
             ResticError::NotMounted { .. } | ResticError::Deadline { .. } | ResticError::Stalled { .. } => {
@@ -118,6 +119,15 @@ fn restic_hint(error: &ResticError) -> Option<String> {
         ResticError::Missing { .. } => Some("install restic 0.17.1 or newer".to_owned()),
         ResticError::TooOld { needed, .. } => Some(format!("install restic {needed} or newer")),
         ResticError::NotMounted { mount_point, .. } => Some(format!("mount {}", mount_point.display())),
+        ResticError::MissingSecret { kind: PASSWORD_FILE, path, .. } => {
+            let path = path.display();
+            Some(format!(
+                "put the password there; a new one: (umask 077; head -c 24 /dev/urandom | base64 > {path})"
+            ))
+        }
+        ResticError::MissingSecret { .. } => {
+            Some("write it: RESTIC_REPOSITORY=… and RESTIC_PASSWORD_FILE=…, then chmod 600".to_owned())
+        }
         ResticError::LooseSecret { path, .. } => Some(format!("chmod 600 {}", path.display())),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod forget;
+mod hooks;
 mod lifecycle;
 mod restore;
 mod snapshot;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use forget::{damaged, held};
+pub use hooks::{HookKind, HookStep};
 pub(crate) use lifecycle::running;
 pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};

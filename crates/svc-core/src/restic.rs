@@ -32,6 +32,7 @@ pub use access::RepositoryAccess;
 pub use error::{ResticError, ResticFailure};
 pub(crate) use forget::is_locked;
 pub use installed::MINIMUM_VERSION;
+pub(crate) use open::PASSWORD_FILE;
 pub use open::{SecretWarning, open};
 pub use program::{ResticProgram, ResticSettings};
 pub use redact::Redactor;

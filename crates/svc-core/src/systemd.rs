@@ -17,6 +17,7 @@ pub use bus::Bus;
 pub use transient::{TransientUnit, Value};
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,11 +53,17 @@ pub trait Systemd: Send + Sync {
     /// `JobEnded` for every result but `done` and `skipped`, `Deadline` when it takes longer than `deadline`.
     async fn run_job(&self, verb: JobVerb, unit: &UnitName, deadline: Duration) -> Result<(), SystemdError>;
 
-    /// Makes a unit without a file, starts it, and waits for that job to end.
+    /// Makes a unit without a file, starts it, and waits for that job to end: of a oneshot unit that is its own end. What
+    /// it writes goes to `output`; nothing: to the journal.
     ///
     /// # Errors
     /// As `run_job`; `Refused` when a unit of this name is there already.
-    async fn start_transient(&self, unit: &TransientUnit, deadline: Duration) -> Result<(), SystemdError>;
+    async fn start_transient(
+        &self,
+        unit: &TransientUnit,
+        output: Option<OwnedFd>,
+        deadline: Duration,
+    ) -> Result<(), SystemdError>;
 
     /// Sends a signal to a unit's main process.
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError>;

@@ -106,14 +106,8 @@ impl ServiceView {
                 self.transfer = None;
                 self.failures.extend(failure.clone());
             }
-            Body::Stopped { target, .. } => {
-                self.down.push(target.clone());
-                self.down_since = self.down_since.or(Some(at));
-            }
-            Body::Started { target, .. } => {
-                self.down.retain(|down| down != target);
-                self.down_since = self.down_since.filter(|_| !self.down.is_empty());
-            }
+            Body::Stopped { target, .. } => self.stopped(at, target),
+            Body::Started { target, .. } => self.started(target),
             Body::Progress { repository, progress, .. } => self.progress(at, repository, *progress),
             Body::ServiceFinished { report } => {
                 self.step = None;
@@ -130,6 +124,7 @@ impl ServiceView {
             | Body::Forgotten { .. }
             | Body::ResticStarted { .. }
             | Body::TreesKept { .. }
+            | Body::HookOutput { .. }
             | Body::Note { .. }
             | Body::CancelRequested { .. }
             | Body::RunFinished { .. } => {}
@@ -139,6 +134,16 @@ impl ServiceView {
     fn begin(&mut self, at: Timestamp, step: &Step) {
         self.step = Some((step.clone(), at));
         self.transfer = None;
+    }
+
+    fn stopped(&mut self, at: Timestamp, target: &Target) {
+        self.down.push(target.clone());
+        self.down_since = self.down_since.or(Some(at));
+    }
+
+    fn started(&mut self, target: &Target) {
+        self.down.retain(|down| down != target);
+        self.down_since = self.down_since.filter(|_| !self.down.is_empty());
     }
 
     fn progress(&mut self, at: Timestamp, repository: &RepositoryName, progress: Progress) {

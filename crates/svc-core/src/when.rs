@@ -1,7 +1,7 @@
 //! Words for moments, as people type them.
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::{Span, Timestamp, Zoned};
+use jiff::{RoundMode, Span, Timestamp, Unit, Zoned, ZonedRound};
 
 /// A word that names no moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +33,10 @@ pub fn since(word: &str, now: &Zoned) -> Result<Timestamp, MomentWordError> {
 }
 
 /// The moment up to which something is wanted: an age that ends with `ago`, a date (its end), or a date with a time.
+/// In whole seconds unless somebody typed finer ones: it is shown, and typed again.
 pub(crate) fn until(word: &str, now: &Zoned) -> Option<Timestamp> {
-    moment(word, now, Edge::End)
+    let now = now.round(ZonedRound::new().smallest(Unit::Second).mode(RoundMode::Trunc)).ok()?;
+    moment(word, &now, Edge::End)
 }
 
 fn moment(word: &str, now: &Zoned, edge: Edge) -> Option<Timestamp> {
@@ -62,7 +64,7 @@ fn moment(word: &str, now: &Zoned, edge: Edge) -> Option<Timestamp> {
 fn day(day: &Zoned, edge: Edge) -> Option<Timestamp> {
     let found = match edge {
         Edge::Begin => day.start_of_day(),
-        Edge::End => day.end_of_day(),
+        Edge::End => day.end_of_day().and_then(|end| end.with().subsec_nanosecond(0).build()),
     };
     found.ok().map(|moment| moment.timestamp())
 }
@@ -129,7 +131,9 @@ mod tests {
 
     #[test]
     fn until_means_the_end_of_a_day_and_no_bare_age() {
-        assert_eq!(until("today", &now()), Some("2026-11-20T23:59:59.999999999Z".parse().unwrap()));
+        assert_eq!(until("today", &now()), Some("2026-11-20T23:59:59Z".parse().unwrap()));
+        let finer: Zoned = "2026-11-20T09:00:00.123456789[UTC]".parse().unwrap();
+        assert_eq!(until("1 hour ago", &finer), Some("2026-11-20T08:00:00Z".parse().unwrap()));
         assert_eq!(until("12d", &now()), None);
     }
 }

@@ -87,7 +87,7 @@ fn white_space_that_is_not_of_json_is_refused() {
 }
 
 #[test]
-fn a_hundred_thousand_brackets_do_not_exhaust_the_stack() {
+fn fault_38_a_hundred_thousand_brackets_do_not_exhaust_the_stack() {
     for opening in ["[", "{\"a\":", "[{\"\\\"[\":"] {
         let text = opening.repeat(100_000);
         assert!(told(text.as_bytes()).contains("nested deeper than 64 levels"), "{opening}");
@@ -159,7 +159,7 @@ fn hostile_names() -> Vec<String> {
 }
 
 #[test]
-fn five_hundred_hostile_names_are_refused_wherever_names_stand() {
+fn fault_40_five_hundred_hostile_names_are_refused_wherever_names_stand() {
     let names = hostile_names();
     assert!(names.len() >= 500, "{}", names.len());
     for name in names {
@@ -186,7 +186,7 @@ fn five_hundred_hostile_names_are_refused_wherever_names_stand() {
 }
 
 #[test]
-fn tags_and_patterns_cannot_carry_options_or_lines() {
+fn fault_40_tags_and_patterns_cannot_carry_options_or_lines() {
     for tag in ["-x", "--tag", "a,b", "a\nb", "a\0", " a", "a ", "", "svc:a", "svc:", "\u{1b}[2J"] {
         let text = serde_json::json!({"services": {"a": {"backup": {"tags": [tag]}}}}).to_string();
         assert!(load(text.as_bytes()).is_err(), "{tag:?}");

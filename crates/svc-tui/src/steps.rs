@@ -53,6 +53,9 @@ fn step(step: &Step) -> String {
         Step::WriteManifest { path } => format!("write the manifest {}", self::path(path)),
         Step::RecordPrior { running } if running.is_empty() => "note that nothing runs".to_owned(),
         Step::RecordPrior { running } => format!("note what runs: {}", targets(running)),
+        Step::Hook(hook) => {
+            format!("run the {} hook `{}`", hook.kind.as_str(), crate::text::clean(&hook.label))
+        }
         Step::Pause { targets: which } => format!("pause {}", targets(which)),
         Step::Stop { targets: which } => format!("stop {}", targets(which)),
         Step::Resume { targets: which } => format!("start {} again", targets(which)),

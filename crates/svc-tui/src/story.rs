@@ -74,6 +74,10 @@ impl Chapter {
                 stuck.iter().map(|path| format!("`{}` could not be put back", path.display())).collect()
             }
             Body::Progress { .. } => self.progress(at, view.and_then(|view| view.transfer.as_ref())),
+            Body::HookOutput { kind, label, lines, .. } => {
+                let whose = format!("{} hook {}", kind.as_str(), text::clean(label));
+                lines.iter().map(|line| format!("{whose}: {}", text::clean(line))).collect()
+            }
             Body::SnapshotSaved { snapshot, .. } => vec![saved(snapshot)],
             Body::Forgotten { repository, snapshots, .. } => {
                 let ids: Vec<&str> = snapshots.iter().map(SnapshotId::short).collect();

@@ -11,6 +11,7 @@ use svc_core::code::Code;
 use svc_core::failure::Failure;
 use svc_core::logs::{self, Journal, LogRequest, Sources, Systems, Told};
 use svc_core::observe::parts;
+use svc_core::scope::ScopeKind;
 use svc_core::when;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
@@ -19,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::usage;
 use crate::args::LogsArgs;
-use crate::context::{self, Context};
-use crate::render::LogText;
+use crate::context::{self, Context, sudo_line};
+use crate::render::{LogText, next_line};
 use crate::run::say;
 
 /// How many lines of the past are shown if nobody says.
@@ -54,7 +55,12 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Code, Fail
         written.await.unwrap_or(Ok(())).map(|()| code)
     };
     tokio::select! {
-        code = read => code,
+        code = read => {
+            if matches!(code, Ok(Code::Permission)) && context.scope.kind == ScopeKind::System {
+                say(&next_line(&sudo_line(), choice.colour_on_stderr()));
+            }
+            code
+        }
         code = signalled() => Ok(code),
         () = reader_gone() => Ok(Code::Ok),
     }

@@ -20,6 +20,7 @@ pub(crate) fn run(args: &ManArgs) -> Result<Code, Failure> {
         |error| {
             Failure::new(Code::Failed, format!("the pages cannot be written to `{}`", directory.display()))
                 .because(error.to_string())
+                .hint("svc man | man -l -")
         },
     )?;
     Ok(Code::Ok)

@@ -2,9 +2,11 @@
 
 use svc_core::code::Code;
 use svc_core::failure::Failure;
+use svc_core::history;
 use svc_core::names::RunId;
 use svc_core::standing::unfinished;
 
+use super::runs::{unnamed, unreadable};
 use crate::args::RecoverArgs;
 use crate::context::Context;
 use crate::recovery;
@@ -24,16 +26,13 @@ async fn data(context: &Context, runs: &[RunId]) -> Result<Code, Failure> {
 /// Does what runs that died owe; one that is named, or all.
 pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, Failure> {
     context.require_root("recover")?;
-    let left = unfinished(&context.scope.runs_dir(), true);
-    let mut runs = left.map_err(|error| {
-        let message = format!("the runs in `{}` cannot be read", context.scope.runs_dir().display());
-        Failure::new(Code::Failed, message).because(error.to_string())
-    })?;
+    let directory = context.scope.runs_dir();
+    let unreadable = |error: std::io::Error| unreadable(&directory, &error);
+    let mut runs = unfinished(&directory, true).map_err(unreadable)?;
     if let Some(word) = &args.run {
-        let run: RunId = word.parse().map_err(|error: svc_core::names::NameError| {
-            Failure::from_error(Code::Usage, &error).hint("svc runs")
-        })?;
-        runs.retain(|left| *left == run);
+        let all = history::runs(&directory).map_err(unreadable)?;
+        let run = history::choose(&all, word).map_err(|error| unnamed(&error))?;
+        runs.retain(|left| left == run);
     }
     if runs.is_empty() && !context.global.json {
         write_out("Nothing to recover: every run came to its end.\n")?;

@@ -17,8 +17,11 @@ pub(crate) async fn run(context: &Context, args: &RestoreArgs) -> Result<Code, F
     let named = std::slice::from_ref(&args.service);
     let services = words::services_to_restore(&context.config, named).map_err(|e| usage(&e))?;
     let snapshot = SnapshotChoice::parse(&args.snapshot, &Zoned::now()).map_err(|error| {
-        Failure::from_error(Code::Usage, &error)
-            .hint(format!("svc list-backups {repository} {}", args.service))
+        let failure = Failure::from_error(Code::Usage, &error);
+        if context.config.service(&args.snapshot).is_ok() {
+            return failure.hint("it is a service: a restore takes one of them, or `all`");
+        }
+        failure.hint(format!("svc list-backups {repository} {}", args.service))
     })?;
     if services.len() > 1 && matches!(snapshot, SnapshotChoice::Id(_)) {
         let failure = Failure::new(Code::Usage, "one snapshot id cannot be of several services");

@@ -15,7 +15,8 @@ use crate::run::{document, say, write_out};
 /// Says how things stand; the exit code says whether somebody is needed.
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Code, Failure> {
     let config = &context.config;
-    let names: Vec<ServiceName> = match &args.service {
+    let one = args.service.as_ref().filter(|word| *word != "all");
+    let names: Vec<ServiceName> = match one {
         Some(word) => vec![config.service(word).map_err(|e| usage(&e.into()))?.name.clone()],
         None => config.services.keys().cloned().collect(),
     };
@@ -26,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Code, Fa
         return Ok(seen.code);
     }
     let look = context.choice().look();
-    let text = match (&args.service, seen.services.first()) {
+    let text = match (one, seen.services.first()) {
         (Some(_), Some(service)) => render::status_of(service, seen.at, look),
         _ => render::status_table(&seen, look),
     };

@@ -1,5 +1,6 @@
 //! `svc tui`.
 
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,6 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows the services on one live screen until it is left.
 pub(crate) async fn run(context: &Context) -> Result<Code, Failure> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let failure = Failure::new(Code::Usage, "the live screen needs a terminal");
+        return Err(failure.because("stdin or stdout is none").hint("svc list"));
+    }
     let (sender, overviews) = mpsc::channel(1);
     let screen = svc_tui::run(overviews);
     let ended = tokio::select! {
@@ -22,7 +27,7 @@ pub(crate) async fn run(context: &Context) -> Result<Code, Failure> {
         () = look(context, sender) => Ok(()),
     };
     let failed =
-        |error: std::io::Error| Failure::new(Code::Internal, "the screen failed").because(error.to_string());
+        |error: io::Error| Failure::new(Code::Internal, "the screen failed").because(error.to_string());
     ended.map(|()| Code::Ok).map_err(failed)
 }
 

@@ -67,6 +67,7 @@ fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)
     let some = |verb: &str, count: usize| Some((verb.to_owned(), count, String::new()));
     let text = |text: String| Some((text, 0, String::new()));
     match &planned.step {
+        Step::Hook(hook) => text(format!("{} hook {}", hook.kind.as_str(), text::clean(&hook.label))),
         Step::Pause { targets } => some("pause", targets.len()),
         Step::Stop { targets } => some("stop", targets.len()),
         Step::Resume { targets } if pauses => some("resume", targets.len()),

@@ -17,23 +17,32 @@ pub(crate) fn service_table(overview: &Overview, look: Look) -> String {
     look.finish(rows(&services, overview.at, look))
 }
 
-/// What needs a person, and the next command to type.
+/// How many services are in which state, what needs a person, and the next command to type.
 pub(crate) fn home(overview: &Overview, look: Look) -> String {
     let odd: Vec<&ServiceOverview> =
         overview.services.iter().filter(|service| needs_a_person(service)).collect();
-    let (total, off) = (overview.services.len(), odd.len());
-    let services = figures::plural(total, "service", "services");
-    let headline = match off {
-        0 => format!("{services}, all as they should be"),
-        _ => format!("{services}, {off} to look at"),
-    };
-    let next = match odd.first() {
-        None => "svc tui".to_owned(),
-        Some(service) => next_command(service),
-    };
+    let next = worst(&odd).map_or_else(|| "svc tui".to_owned(), next_command);
     let rows = if odd.is_empty() { String::new() } else { format!("\n{}", rows(&odd, overview.at, look)) };
     let next = format!("{} {next}", paint("next:", Tone::Busy));
-    look.finish(format!("{}\n{rows}\n{next}\n", paint(&headline, Tone::Strong)))
+    look.finish(format!("{}\n{rows}\n{next}\n", headline(&overview.services, odd.len(), look)))
+}
+
+/// `7 services, 2 to look at: 4 running, 2 stopped, 1 failed`.
+fn headline(services: &[ServiceOverview], off: usize, look: Look) -> String {
+    let mut states: Vec<(&'static str, usize)> = Vec::new();
+    for state in services.iter().map(|service| words::state(&service.state.word).text) {
+        match states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, count)) => *count += 1,
+            None => states.push((state, 1)),
+        }
+    }
+    let states: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let total = figures::plural(services.len(), "service", "services");
+    let off = if off == 0 { "nothing to look at".to_owned() } else { format!("{off} to look at") };
+    let states = if states.is_empty() { String::new() } else { format!(": {}", states.join(", ")) };
+    let said = format!("{total}, {off}{states}");
+    let words: Vec<Span> = said.split(' ').map(|word| Span::new(word, Tone::Strong)).collect();
+    fill(&words, look.width)
 }
 
 fn rows(services: &[&ServiceOverview], now: Timestamp, look: Look) -> String {
@@ -107,33 +116,70 @@ fn backups(backups: &[RepositoryOverview], now: Timestamp) -> Span {
     let one = |backup: &RepositoryOverview| {
         let age =
             backup.last_good.as_ref().map_or_else(|| "never".to_owned(), |good| figures::span(good.at, now));
-        let mark = if failed_since(backup) { " (failed since)" } else { "" };
+        let mark = if failed(backup) { " (failed since)" } else { "" };
         format!("{} {age}{mark}", backup.repository)
     };
     if backups.is_empty() {
         return Span::new("not backed up", Tone::Quiet);
     }
     let text = backups.iter().map(one).collect::<Vec<_>>().join(", ");
-    let tone = if backups.iter().any(|backup| backup.overdue) { Tone::Warn } else { Tone::Good };
-    Span::new(text, tone)
+    let tones = backups.iter().map(|backup| words::backup(backup).tone);
+    let tone = tones.max_by_key(|tone| match tone {
+        Tone::Bad => 2,
+        Tone::Warn => 1,
+        _ => 0,
+    });
+    Span::new(text, tone.unwrap_or(Tone::Good))
 }
 
-/// Whether the last attempt came after the last good one, and to nothing.
-fn failed_since(backup: &RepositoryOverview) -> bool {
-    let last = backup.last_attempt.as_ref();
-    last.is_some_and(|attempt| backup.last_good.as_ref().is_none_or(|good| good.run != attempt.run))
+/// A backup that failed after the last good one, by the same word as everywhere.
+fn failed(backup: &RepositoryOverview) -> bool {
+    words::backup(backup).tone == Tone::Bad
 }
 
 fn needs_a_person(service: &ServiceOverview) -> bool {
-    let tone = words::state(&service.state.word).tone;
-    matches!(tone, Tone::Bad | Tone::Warn) || service.backups.iter().any(|backup| backup.overdue)
+    let is_odd = |tone| matches!(tone, Tone::Bad | Tone::Warn);
+    is_odd(words::state(&service.state.word).tone)
+        || service.backups.iter().any(|backup| is_odd(words::backup(backup).tone))
+}
+
+/// The one to begin with: what is broken comes before what is odd, states before backups.
+fn worst<'a>(odd: &[&'a ServiceOverview]) -> Option<&'a ServiceOverview> {
+    let rank = |service: &&&ServiceOverview| match words::state(&service.state.word).tone {
+        Tone::Bad => 0,
+        Tone::Warn => 1,
+        _ if service.backups.iter().any(failed) => 2,
+        _ => 3,
+    };
+    odd.iter().min_by_key(rank).copied()
 }
 
 fn next_command(service: &ServiceOverview) -> String {
-    let overdue = service.backups.iter().find(|backup| backup.overdue);
-    match (words::state(&service.state.word).tone, overdue) {
-        (Tone::Bad | Tone::Warn, _) => format!("svc restart {}", service.name),
-        (_, Some(backup)) => format!("svc backup {} {}", backup.repository, service.name),
-        (_, None) => "svc list".to_owned(),
+    let name = &service.name;
+    mending(&service.state.word, name.as_str()).unwrap_or_else(|| {
+        let bad = |backup: &&RepositoryOverview| words::backup(backup).tone != Tone::Good;
+        match (service.backups.iter().find(|backup| failed(backup)), service.backups.iter().find(bad)) {
+            // Why it failed comes before another try.
+            (Some(_), _) => format!("svc status {name}"),
+            (None, Some(backup)) => format!("svc backup {} {name}", backup.repository),
+            (None, None) => "svc list".to_owned(),
+        }
+    })
+}
+
+/// What brings a service back to where it should be; nothing: it is there, or on its way, or off.
+pub(super) fn mending(state: &StateWord, service: &str) -> Option<String> {
+    match state {
+        StateWord::Partial { .. } | StateWord::Failed => Some(format!("svc start {service}")),
+        StateWord::Unhealthy | StateWord::Paused => Some(format!("svc restart {service}")),
+        // Its unit knows nothing of the containers: they go first.
+        StateWord::ByHand => Some(format!("svc stop {service} && svc start {service}")),
+        // Restarting what nobody can see helps nobody.
+        StateWord::Unknown { .. } => Some("svc doctor".to_owned()),
+        StateWord::Running
+        | StateWord::Starting
+        | StateWord::Stopped
+        | StateWord::Masked
+        | StateWord::DataOnly => None,
     }
 }

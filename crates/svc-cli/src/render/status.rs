@@ -5,7 +5,6 @@ use svc_core::code::Code;
 use svc_core::overview::State;
 use svc_core::records::Attempt;
 use svc_core::standing::{BackupStanding, ServiceStanding, Standing};
-use svc_core::status::StateWord;
 use svc_tui::figures;
 use svc_tui::live::Span;
 use svc_tui::text;
@@ -14,7 +13,7 @@ use svc_tui::words::{self, Tone};
 use super::messages::{failure_text, is_command, next_line};
 use super::paint::{Look, fill, paint};
 use super::runs::{clock, mark, what_is_left};
-use super::services::{blank, own_detail, riddles, told_once};
+use super::services::{blank, mending, own_detail, riddles, told_once};
 use super::table::{Column, Table};
 
 /// One row for each service and repository.
@@ -181,18 +180,15 @@ pub(crate) fn status_messages(standing: &Standing, colour: bool) -> String {
 
 fn next_command(service: &ServiceStanding) -> String {
     let name = &service.name;
-    let word = service.state.as_ref().map(|state| &state.word);
+    let mending = service.state.as_ref().and_then(|state| mending(&state.word, name.as_str()));
     let bad = service.backups.iter().find(|backup| backup.is_bad());
     let asked = bad.and_then(|backup| backup.failure.as_ref()).and_then(|failure| failure.hint.as_deref());
-    match (service.code(), word, bad) {
-        (Code::NotResumed, ..) | (_, Some(StateWord::Partial { .. } | StateWord::Failed), _) => {
-            format!("svc start {name}")
-        }
-        (_, Some(StateWord::Unhealthy), _) => format!("svc restart {name}"),
-        (_, Some(StateWord::Unknown { .. }), _) => "svc doctor".to_owned(),
-        (_, _, Some(backup)) => asked
+    match (service.code(), mending, bad) {
+        (Code::NotResumed, ..) => format!("svc start {name}"),
+        (_, Some(command), _) => command,
+        (_, None, Some(backup)) => asked
             .filter(|hint| is_command(hint))
             .map_or_else(|| format!("svc backup {} {name}", backup.known.repository), str::to_owned),
-        (..) => format!("svc status {name}"),
+        (_, None, None) => format!("svc status {name}"),
     }
 }

@@ -13,6 +13,26 @@ fn a_good_configuration_is_said_to_be_good() {
     assert_snapshot!("good_json", scene.svc(&["config", "check", "--json"]));
 }
 
+/// The first JSON object that stands at the left edge of a text, or behind its code's four blanks.
+fn object(text: &str, indent: &str) -> String {
+    let (open, close) = (format!("{indent}{{"), format!("{indent}}}"));
+    let mut lines: Vec<&str> = text.lines().skip_while(|line| **line != open).collect();
+    lines.truncate(lines.iter().position(|line| **line == close).unwrap() + 1);
+    lines.join("\n")
+}
+
+#[test]
+fn the_configurations_to_begin_with_are_good() {
+    let scene = Scene::new();
+    let readme = include_str!("../../../../README.md");
+    let sample = scene.svc(&["list", "-c", "none.json"]);
+    for text in [object(readme, "    "), object(&sample, "")] {
+        scene.write(FILE, &text);
+        let told = scene.svc(&["config", "check"]);
+        assert!(told.starts_with("exit 0\n") && told.ends_with("--- stderr\n"), "{text}\n{told}");
+    }
+}
+
 #[test]
 fn every_problem_is_named_with_its_place() {
     let scene = Scene::new();

@@ -12,6 +12,13 @@ fn help_names_every_verb_with_examples() {
         "backup",
         "restore",
         "list",
+        "status",
+        "timers",
+        "runs",
+        "attach",
+        "cancel",
+        "recover",
+        "doctor",
         "start",
         "stop",
         "restart",
@@ -23,15 +30,26 @@ fn help_names_every_verb_with_examples() {
     ] {
         assert_snapshot!(verb, scene.svc(&[verb, "--help"]));
     }
-    for (verb, inner) in [("repo", "init"), ("config", "check")] {
+    for (verb, inner) in [("repo", "init"), ("config", "check"), ("config", "show"), ("config", "schema")] {
         assert_snapshot!(format!("{verb}-{inner}"), scene.svc(&[verb, inner, "--help"]));
     }
+}
+
+#[test]
+fn help_as_a_word_is_help_as_an_option() {
+    let scene = Scene::new();
+    let without_user = |words: &[&str]| String::from_utf8(scene.output(words).stdout).unwrap();
+    assert_eq!(without_user(&["help"]), without_user(&["--help"]));
+    assert_eq!(without_user(&["help", "repo", "init"]), without_user(&["repo", "init", "--help"]));
+    assert_eq!(scene.output(["help", "bakcup"]).status.code(), Some(2));
 }
 
 #[test]
 fn a_word_that_is_no_verb_is_a_usage_error_with_a_suggestion() {
     let scene = Scene::new();
     assert_snapshot!("no_such_verb", scene.svc(&["bakcup", "local", "all"]));
+    assert_snapshot!("a_verb_of_another_tool", scene.svc(&["snapshots", "local"]));
+    assert_snapshot!("no_such_verb_json", scene.svc(&["backup", "--json"]));
     assert_snapshot!("no_such_option", scene.svc(&["list", "--jsn"]));
     assert_snapshot!("missing_argument", scene.svc(&["backup", "local"]));
 }

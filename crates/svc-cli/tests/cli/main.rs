@@ -5,7 +5,9 @@
 mod backups;
 mod broken;
 mod config;
+mod failures;
 mod help;
+mod hostile;
 mod json;
 mod lifecycle;
 mod logs;

@@ -1,8 +1,10 @@
 //! A user's world in a temporary directory: a configuration, a restic that says what it is told, and nothing else.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use assert_cmd::Command;
 
@@ -88,10 +90,19 @@ impl Scene {
     /// Runs svc in the user's scope; what it printed and its exit status, without what differs from run to run.
     pub(crate) fn svc(&self, words: &[&str]) -> String {
         let dir = self.dir.path();
-        let output = Command::cargo_bin("svc")
+        let output = self.output(words.iter().copied().chain(["--user"]));
+        let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes), dir);
+        let code = output.status.code().unwrap();
+        format!("exit {code}\n--- stdout\n{}--- stderr\n{}", text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Runs svc in the user's world and directory.
+    pub(crate) fn output(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+        let dir = self.dir.path();
+        Command::cargo_bin("svc")
             .unwrap()
             .args(words)
-            .arg("--user")
+            .current_dir(dir)
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", dir.join("bin").display()))
             .env("HOME", dir)
@@ -101,10 +112,7 @@ impl Scene {
             .env("XDG_RUNTIME_DIR", dir)
             .env("TZ", "UTC")
             .output()
-            .unwrap();
-        let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes), dir);
-        let code = output.status.code().unwrap();
-        format!("exit {code}\n--- stdout\n{}--- stderr\n{}", text(&output.stdout), text(&output.stderr))
+            .unwrap()
     }
 }
 

@@ -46,6 +46,7 @@ fn check_names_every_problem_with_place_and_hint() {
     error: [home]/services.json:4:52: services.notes.backup.enabel: unknown key `enabel`
       did you mean `enable`?
     error: [home]/services.json:4:78: services.notes.backup.paths[0]: this path is not absolute
+      begin it with `/`
     error: [home]/services.json:4:103: services.notes.backup.repositories[0]: there is no repository `lokal`
       did you mean `local`?
     error: `[home]/services.json` has 5 problems
@@ -141,7 +142,7 @@ fn show_refuses_a_broken_file() {
     caused by: 2:3: hots: unknown key `hots` (did you mean `host`?)
     caused by: 4:24: services.notes.units: a list belongs here, not a text (put it in brackets: `["notes.service"]`)
     caused by: 4:52: services.notes.backup.enabel: unknown key `enabel` (did you mean `enable`?)
-    caused by: 4:78: services.notes.backup.paths[0]: this path is not absolute
+    caused by: 4:78: services.notes.backup.paths[0]: this path is not absolute (begin it with `/`)
     caused by: 4:103: services.notes.backup.repositories[0]: there is no repository `lokal` (did you mean `local`?)
     hint: svc config check -c [home]/services.json
     "#);
@@ -167,7 +168,7 @@ fn a_file_that_is_none_is_refused() {
 
     Usage: svc config [OPTIONS] <COMMAND>
 
-    For more information, try '--help'.
+    hint: svc config --help
     ");
 }
 

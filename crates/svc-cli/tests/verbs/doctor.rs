@@ -30,7 +30,7 @@ fn every_finding_comes_with_its_fix() {
                                  record names
                                  fix: look what is in it, then: rm -r
                                  [home]/state/stages/.svc-stage-notes-1
-      repository local  good     it opens, with id 4f1c9a2b: its id is not pinned
+      repository local  good     it opens, with id 4f1c9a2b
       timers            skipped  not looked at, for want of systemd
 
     1 problem, 1 warning

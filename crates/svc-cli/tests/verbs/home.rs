@@ -29,6 +29,9 @@ impl Home {
         // Its name is as long on every machine: it decides where lines break.
         let home = Self { dir: tempfile::Builder::new().prefix("svc-").tempdir_in("/tmp").unwrap() };
         home.configure(SERVICES);
+        for source in ["notes", "music"] {
+            fs::create_dir(home.path(source)).unwrap();
+        }
         home
     }
 

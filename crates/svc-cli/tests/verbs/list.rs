@@ -31,7 +31,7 @@ fn a_word_too_many_is_wrong_usage() {
 
     Usage: svc list [OPTIONS]
 
-    For more information, try '--help'.
+    hint: svc list --help
     ");
 }
 
@@ -56,16 +56,16 @@ fn a_missing_configuration_comes_with_one_to_begin_with() {
     --- stdout
     --- stderr
     error: `none.json` does not exist
-    hint: begin with this, then `svc config check`:
+    hint: begin with this, changed to what is on this machine, then:
     {
       "services": {
         "notes": {
-          "name": "notes",
           "units": ["notes.service"],
-          "backup": {"enable": true, "needsServiceStopped": true, "paths": ["/var/lib/notes"]}
+          "backup": {"enable": true, "paths": ["/var/lib/notes"]}
         }
       },
       "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
     }
+    svc config check -c none.json
     "#);
 }

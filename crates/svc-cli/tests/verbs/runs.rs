@@ -124,7 +124,7 @@ fn a_limit_that_is_no_number_is_wrong_usage() {
     --- stderr
     error: invalid value 'many' for '--limit <N>': invalid digit found in string
 
-    For more information, try '--help'.
+    hint: svc runs --help
     ");
 }
 

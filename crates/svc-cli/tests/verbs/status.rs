@@ -129,6 +129,6 @@ fn an_unknown_option_is_wrong_usage() {
 
     Usage: svc status --cached [SVC]
 
-    For more information, try '--help'.
+    hint: svc status --help
     ");
 }

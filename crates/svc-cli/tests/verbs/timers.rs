@@ -35,7 +35,7 @@ fn a_word_too_many_is_wrong_usage() {
 
     Usage: svc timers [OPTIONS]
 
-    For more information, try '--help'.
+    hint: svc timers --help
     ");
 }
 

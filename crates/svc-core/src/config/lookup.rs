@@ -14,21 +14,25 @@ pub struct UnknownName {
     pub name: String,
     /// The name that was probably meant.
     pub suggestion: Option<String>,
+    /// Whether the other kind has something of that name: two words are in each other's place.
+    pub is_other_kind: bool,
 }
 
 impl Config {
     /// The service of this name.
     pub fn service(&self, name: &str) -> Result<&Service, UnknownName> {
-        self.services
-            .get(name)
-            .ok_or_else(|| unknown("service", name, self.services.keys().map(ServiceName::as_str)))
+        self.services.get(name).ok_or_else(|| UnknownName {
+            is_other_kind: self.repositories.contains_key(name),
+            ..unknown("service", name, self.services.keys().map(ServiceName::as_str))
+        })
     }
 
     /// The repository of this name, and the name as a type.
     pub fn repository(&self, name: &str) -> Result<(&RepositoryName, &Repository), UnknownName> {
-        self.repositories
-            .get_key_value(name)
-            .ok_or_else(|| unknown("repository", name, self.repositories.keys().map(RepositoryName::as_str)))
+        self.repositories.get_key_value(name).ok_or_else(|| UnknownName {
+            is_other_kind: self.services.contains_key(name),
+            ..unknown("repository", name, self.repositories.keys().map(RepositoryName::as_str))
+        })
     }
 }
 
@@ -45,5 +49,6 @@ impl Service {
 }
 
 fn unknown<'c>(kind: &'static str, name: &str, known: impl Iterator<Item = &'c str>) -> UnknownName {
-    UnknownName { kind, name: shown(name), suggestion: closest(name, known).map(str::to_owned) }
+    let suggestion = closest(name, known).map(str::to_owned);
+    UnknownName { kind, name: shown(name), suggestion, is_other_kind: false }
 }

@@ -153,7 +153,9 @@ pub(super) fn path(node: Node<'_>, d: &mut Decoder<'_>) -> Option<PathBuf> {
     let fault = match text {
         "" => "this is empty",
         _ if text.contains(char::is_control) => "this path has a control character in it",
-        _ if !text.starts_with('/') => "this path is not absolute",
+        _ if !text.starts_with('/') => {
+            return d.refuse_hinting(node, "this path is not absolute", "begin it with `/`");
+        }
         _ if text.len() >= LONGEST_PATH => "this path is too long",
         _ if text.split('/').any(|part| part == "." || part == "..") => "this path has `.` or `..` in it",
         // Without doubled and trailing slashes, so that equal paths are equal.

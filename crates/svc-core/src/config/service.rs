@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use jsonc_parser::ast::Value;
+
 use super::decode::{Decoder, Fields, Node, values};
 use super::scalar::{argument, description, name, path, text};
 use super::{Backup, Health, Restore};
-use crate::names::{RepositoryName, ServiceName, UnitName, shown};
+use crate::names::{NameError, RepositoryName, ServiceName, UnitName, shown};
 
 /// One service: what belongs to it and how it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -115,6 +117,9 @@ fn inner_name(key: &str, node: Node<'_>, d: &mut Decoder<'_>) -> Option<()> {
 
 /// A unit that can be started and stopped as part of a service.
 fn startable(node: Node<'_>, d: &mut Decoder<'_>) -> Option<UnitName> {
+    if let Some((error, meant)) = without_suffix(node) {
+        return d.refuse_hinting(node, error.to_string(), format!("did you mean `{meant}`?"));
+    }
     let unit: UnitName = name(node, d)?;
     let stem = unit.as_str().strip_suffix(".service").or_else(|| unit.as_str().strip_suffix(".target"));
     match stem {
@@ -126,6 +131,13 @@ fn startable(node: Node<'_>, d: &mut Decoder<'_>) -> Option<UnitName> {
         Some(_) => Some(unit),
         None => d.refuse(node, format!("`{unit}` is neither a service nor a target")),
     }
+}
+
+/// What `systemctl` would take for a service.
+fn without_suffix(node: Node<'_>) -> Option<(NameError, UnitName)> {
+    let Value::StringLit(typed) = node else { return None };
+    let error = typed.value.parse::<UnitName>().err()?;
+    Some((error, format!("{}.service", typed.value).parse().ok()?))
 }
 
 impl Compose {

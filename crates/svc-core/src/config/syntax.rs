@@ -97,7 +97,8 @@ fn too_deep(bytes: &[u8]) -> Option<usize> {
 
 fn not_json(text: &str, error: &serde_json::Error) -> Draft {
     if text.trim().is_empty() {
-        return draft(0, "the file is empty");
+        let hint = Some("begin with `{\"services\": {}}`".to_owned());
+        return Draft { hint, ..draft(0, "the file is empty") };
     }
     if error.is_eof() {
         let message = without_place(error).replace("EOF", "the file ends");
@@ -113,16 +114,29 @@ fn not_json(text: &str, error: &serde_json::Error) -> Draft {
     let culprit =
         error.column() - usize::from(!message.starts_with("control character") && error.column() > 0);
     let offset = text.floor_char_boundary(line_start + culprit);
-    Draft { hint: slip(text, offset).map(str::to_owned), ..draft(offset, &message) }
+    Draft { hint: slip(text, offset, &message).map(str::to_owned), ..draft(offset, &message) }
 }
 
 /// What people write who take JSON for JavaScript, YAML or Nix.
-fn slip(text: &str, offset: usize) -> Option<&'static str> {
+fn slip(text: &str, offset: usize, message: &str) -> Option<&'static str> {
     let (before, rest) = text.split_at_checked(offset)?;
+    match message {
+        "trailing characters" if !rest.starts_with(['/', '#']) => {
+            return Some("the object ends before this: is there a bracket too many?");
+        }
+        "invalid escape" => return Some("write a backslash as `\\\\`"),
+        "invalid number" => return Some("JSON knows no numbers such as `01`, `+1`, `.5` or `0x1f`"),
+        _ => {}
+    }
     match rest.chars().next()? {
+        c if c.is_alphabetic() && before.trim().is_empty() => {
+            Some("the file is one JSON object: it begins with `{`")
+        }
         '}' | ']' if before.trim_end().ends_with(',') => Some("leave out the comma before it"),
         '/' | '#' => Some("JSON has no comments"),
         '\'' => Some("JSON has only double quotes"),
+        '"' | '{' | '[' if message.starts_with("expected `,`") => Some("put a comma before it"),
+        '}' | ']' if message.starts_with("expected `,`") => Some("is there a bracket too many?"),
         '\n' | '\t' | '\r' => Some("write a line break as `\\n` and a tab as `\\t`"),
         c if c.is_alphabetic() || c == '_' => Some("put it in double quotes"),
         _ => None,

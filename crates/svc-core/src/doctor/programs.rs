@@ -5,9 +5,10 @@ use futures_util::future::join_all;
 use super::{Finding, Grade, in_time, is_owner};
 use crate::code::Code;
 use crate::config::{Config, Service};
+use crate::docker::Volume;
 use crate::failure::Failure;
 use crate::names::RepositoryName;
-use crate::observe::{Parts, reach};
+use crate::observe::{Parts, reach, sources_of};
 use crate::outside::Outside;
 use crate::records::RepositoryRecord;
 use crate::scope::Scope;
@@ -43,7 +44,11 @@ pub(super) async fn docker(config: &Config, outside: &Outside) -> Finding {
     let look = async {
         match outside.docker.containers().await {
             Ok(containers) => {
-                Finding::good("docker", format!("it answers, with {} containers", containers.len()))
+                let containers = match containers.len() {
+                    1 => "1 container".to_owned(),
+                    count => format!("{count} containers"),
+                };
+                Finding::good("docker", format!("it answers, with {containers}"))
             }
             Err(error) if config.services.values().any(needs_docker) => {
                 Finding::problem("docker", Failure::from(&error))
@@ -82,9 +87,9 @@ async fn repository(config: &Config, scope: &Scope, outside: &Outside, name: &Re
         match reach(config, outside, name).await {
             Ok(id) => {
                 let pinned = config.repositories.get(name).is_some_and(|repository| repository.id.is_some());
-                let which = if pinned { "the one that is pinned" } else { "its id is not pinned" };
+                let which = if pinned { ", as the configuration says" } else { "" };
                 let short = id.get(..8).unwrap_or(&id);
-                Finding::good(&check, format!("it opens, with id {short}: {which}"))
+                Finding::good(&check, format!("it opens, with id {short}{which}"))
             }
             // Said once already.
             Err(failure)
@@ -114,6 +119,33 @@ fn mended(finding: Finding, scope: &Scope, name: &RepositoryName, code: Code) ->
         _ => "svc doctor".to_owned(),
     };
     finding.fix(fix)
+}
+
+/// What the next backup would not find. Only the owner can look everywhere.
+pub(super) fn missing_sources(
+    config: &Config,
+    scope: &Scope,
+    volumes: &Result<Vec<Volume>, Failure>,
+) -> Vec<Finding> {
+    let enabled = config.services.values().filter(|service| service.backup.enable && is_owner(scope));
+    let missing = enabled.flat_map(|service| {
+        let failures = sources_of(service, volumes).into_iter().filter_map(|source| source.path.err());
+        failures.map(move |failure| (service, failure))
+    });
+    // That Docker does not answer has been said.
+    let told = |failure: &Failure| matches!(failure.code, Code::ManagerUnreachable | Code::Permission);
+    missing
+        .filter(|(_, failure)| !told(failure))
+        .map(|(service, failure)| {
+            let finding = Finding::problem(format!("service {}", service.name), failure);
+            let mend = format!("mend `services.{}.backup`", service.name);
+            let fix = match &finding.fix {
+                Some(hint) => format!("{mend}: {hint}"),
+                None => format!("bring it back, or {mend}"),
+            };
+            finding.fix(fix)
+        })
+        .collect()
 }
 
 /// Units that the configuration names and nobody has.

@@ -60,7 +60,9 @@ fn of_repository(
             .fix(format!("{systemctl} enable --now {}", timer.timer));
     }
     let said = format!("no timer backs up to `{repository}`");
-    let fix = format!("{systemctl} enable --now svc-backup@{repository}.timer");
+    // One that has a file would have been found, if only switched off.
+    let unit = format!("svc-backup@{repository}.timer");
+    let fix = format!("write `{unit}` (see the README), then: {systemctl} enable --now {unit}");
     Finding::new(check, Grade::Problem, said).fix(fix)
 }
 

@@ -164,6 +164,7 @@ impl<'a> ServiceRun<'a> {
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,
+            Step::Hook(step) => self.hook(step).await,
             Step::Pause { targets } => self.pause(targets).await,
             Step::Resume { targets } => self.resume(targets).await,
             Step::Start { targets } => self.start(targets).await,

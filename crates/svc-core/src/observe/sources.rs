@@ -42,7 +42,7 @@ pub struct ObservedSource {
 }
 
 /// Resolves everything that a service's backup declares.
-pub(super) fn observe(service: &Service, volumes: &Result<Vec<Volume>, Failure>) -> Vec<ObservedSource> {
+pub(crate) fn observe(service: &Service, volumes: &Result<Vec<Volume>, Failure>) -> Vec<ObservedSource> {
     let of_volume = |name: &VolumeName| ObservedSource {
         source: Source::Volume(name.clone()),
         path: volume(name, volumes).and_then(|path| existing(&path)),
@@ -58,7 +58,11 @@ pub(super) fn volume(name: &VolumeName, volumes: &Result<Vec<Volume>, Failure>) 
     let volumes = volumes.as_ref().map_err(Clone::clone)?;
     let Some(volume) = volumes.iter().find(|volume| volume.name == *name) else {
         let message = format!("Docker has no volume `{name}`");
-        return Err(Failure::new(Code::Failed, message).hint("docker volume ls"));
+        // Compose puts the project before the name that its file has.
+        let suffix = format!("_{name}");
+        let meant = volumes.iter().find(|volume| volume.name.as_str().ends_with(&suffix));
+        let hint = meant.map(|meant| format!("did you mean `{}`?", meant.name));
+        return Err(Failure::new(Code::Failed, message).hint(hint.unwrap_or("docker volume ls".to_owned())));
     };
     let Some(device) = volume.options.get("device").filter(|device| !device.is_empty()) else {
         return Ok(volume.mountpoint.clone());
@@ -144,6 +148,13 @@ mod tests {
     #[test]
     fn an_unknown_volume_is_an_error_and_no_guess() {
         assert_eq!(resolve(vec![local("a", &[])], "b").unwrap_err().code, Code::Failed);
+    }
+
+    #[test]
+    fn a_name_from_a_compose_file_is_answered_with_that_of_docker() {
+        let hint = |name| resolve(vec![local("blog_pages", &[])], name).unwrap_err().hint.unwrap();
+        assert_eq!(hint("pages"), "did you mean `blog_pages`?");
+        assert_eq!(hint("ages"), "docker volume ls");
     }
 
     #[test]

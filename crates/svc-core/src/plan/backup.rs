@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::hooks;
 use super::lifecycle::{self, down_waves, held_wave, up_waves};
 use super::{BackupStep, ServicePlan, Step, Target, When, forget, snapshots_of};
 use crate::code::Code;
@@ -53,10 +54,7 @@ pub(super) fn service(
 
 /// What the configuration asks for and this version cannot do: leaving it out would be a backup that is not one.
 fn not_yet(service: &Service) -> Option<Failure> {
-    let hooks = &service.backup.hooks;
-    let has_hooks = !(hooks.pre.is_empty() && hooks.post.is_empty() && hooks.on_failure.is_empty());
     let what = match service.backup.freeze {
-        _ if has_hooks => "`backup.hooks`",
         Freeze::Require => "`backup.freeze` = `require`",
         Freeze::Auto | Freeze::Never => return None,
     };
@@ -113,6 +111,7 @@ fn add_steps(
         Step::WriteManifest { path: seen.manifest.clone() },
         "so that a restore knows what the service was made of",
     );
+    hooks::add_pre(plan, service);
     plan.push(
         Step::CheckSources { sources: sources.to_vec() },
         "a missing source is found before anything stops",
@@ -141,6 +140,7 @@ fn add_steps(
         let step = Step::AwaitHealth { targets: quiet.up.concat(), timeout };
         plan.add(step, When::Always, "it is back only when it works as before");
     }
+    hooks::add_after(plan, service);
 }
 
 /// How a service is made to hold still, and how it goes on.

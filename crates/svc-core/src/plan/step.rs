@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{HookKind, HookStep, Target};
 use crate::config::Policy;
 use crate::failure::Failure;
 use crate::names::{RepositoryName, SnapshotId};
@@ -71,6 +71,8 @@ pub enum Step {
         /// Which.
         targets: Vec<Target>,
     },
+    /// Runs a hook.
+    Hook(HookStep),
     /// Holds these where they are, without ending them.
     Pause {
         /// Which.
@@ -218,6 +220,7 @@ impl Step {
             | Self::VerifyStage(_) => false,
             Self::WriteManifest { .. }
             | Self::Stop { .. }
+            | Self::Hook(_)
             | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Start { .. }
@@ -234,8 +237,12 @@ impl Step {
     /// Whether the rest of the plan makes no sense once it failed.
     #[must_use]
     pub(crate) const fn ends_the_rest(&self) -> bool {
-        // One repository's failure does not keep the next one from its snapshot.
-        !matches!(self, Self::Backup(_) | Self::Forget(_) | Self::DropStage { .. })
+        match self {
+            // One repository's failure does not keep the next one from its snapshot.
+            Self::Backup(_) | Self::Forget(_) | Self::DropStage { .. } => false,
+            Self::Hook(hook) => matches!(hook.kind, HookKind::Pre),
+            _ => true,
+        }
     }
 
     /// What it is doing, for people: a word in the present participle.
@@ -245,6 +252,7 @@ impl Step {
             Self::CheckSources { .. } => "checking",
             Self::WriteManifest { .. } | Self::RecordPrior { .. } => "noting",
             Self::Stop { .. } => "stopping",
+            Self::Hook(_) => "running a hook",
             Self::Pause { .. } => "pausing",
             Self::Resume { .. } | Self::Start { .. } => "starting",
             Self::Restart { .. } => "restarting",

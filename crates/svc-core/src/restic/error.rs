@@ -29,6 +29,16 @@ pub enum ResticError {
         /// What is wrong with them.
         reason: String,
     },
+    /// A file with its secrets does not exist.
+    #[error("repository `{repository}` has no {kind}: `{}` does not exist", path.display())]
+    MissingSecret {
+        /// The repository.
+        repository: String,
+        /// `password file` or `environment file`.
+        kind: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// A secret file is open to others.
     #[error("secret file `{}` {fault}", path.display())]
     LooseSecret {

@@ -1,6 +1,7 @@
 //! The repositories of a configuration made ready: environment files read, secret files looked at.
 
 use std::error::Error;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,10 @@ use crate::names::RepositoryName;
 
 /// Variables that name a file with a secret in it.
 const SECRET_FILES: [&str; 2] = ["RESTIC_PASSWORD_FILE", "RESTIC_REPOSITORY_FILE"];
+
+/// How messages call the file that restic reads the password from.
+pub(crate) const PASSWORD_FILE: &str = "password file";
+const ENVIRONMENT_FILE: &str = "environment file";
 
 /// What is worth a warning about a file with secrets in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +53,7 @@ fn access(
 ) -> Result<RepositoryAccess, ResticError> {
     let mut variables = Vec::new();
     if let Some(file) = &repository.environment_file {
-        look(name, file, credentials, warnings)?;
+        look(name, file, ENVIRONMENT_FILE, credentials, warnings)?;
         let read = env_file::read(file).map_err(|error| settings_error(name, file, &error))?;
         warnings.extend(read.odd_lines.iter().map(|odd| SecretWarning {
             text: format!("environment file `{}`: {odd}", file.display()),
@@ -60,7 +65,7 @@ fn access(
         variables.iter().filter(|(key, _)| SECRET_FILES.contains(&key.as_str())).map(|(_, file)| file.into());
     let files: Vec<PathBuf> = named.chain(password_file(repository)).collect();
     for file in files {
-        look(name, &file, credentials, warnings)?;
+        look(name, &file, PASSWORD_FILE, credentials, warnings)?;
     }
     let variables = variables.into_iter().map(|(key, value)| (key, Secret::new(value))).collect();
     RepositoryAccess::new(name, repository, variables)
@@ -73,15 +78,23 @@ fn password_file(repository: &Repository) -> Option<PathBuf> {
 fn look(
     name: &RepositoryName,
     file: &Path,
+    kind: &'static str,
     credentials: Option<&Path>,
     warnings: &mut Vec<SecretWarning>,
 ) -> Result<(), ResticError> {
     match secret_file::check(file, credentials) {
+        // restic's own words would not say that it is a matter of who asks.
+        Ok(_) if File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) => {
+            return Err(ResticError::ClosedSecret { path: file.to_owned() });
+        }
         Ok(told) => warnings.extend(told.map(|group| SecretWarning::from(&group))),
         Err(error) => {
             return Err(match error.fault {
                 secret_file::SecretFileFault::TooOpen { .. } => {
                     ResticError::LooseSecret { path: error.file, fault: error.fault.to_string() }
+                }
+                secret_file::SecretFileFault::Missing => {
+                    ResticError::MissingSecret { repository: name.to_string(), kind, path: error.file }
                 }
                 _ => settings_error(name, file, &error),
             });

@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -215,9 +216,15 @@ impl Systemd for Bus {
         Err(SystemdError::JobEnded { verb: verb.to_string(), unit: unit.to_string(), result: result.0 })
     }
 
-    async fn start_transient(&self, unit: &TransientUnit, limit: Duration) -> Result<(), SystemdError> {
+    async fn start_transient(
+        &self,
+        unit: &TransientUnit,
+        output: Option<OwnedFd>,
+        limit: Duration,
+    ) -> Result<(), SystemdError> {
         let link = self.link().await?;
-        let result = self.order("start", &unit.name, limit, job::start_transient(&link, unit)).await?;
+        let result =
+            self.order("start", &unit.name, limit, job::start_transient(&link, unit, output)).await?;
         if result.is_good() {
             return Ok(());
         }

@@ -6,6 +6,7 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use indexmap::IndexMap;
 pub use self::unit::FakeUnit;
 use super::{
     ActiveState, JobVerb, LoadState, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails,
+    Value,
 };
 use crate::names::UnitName;
 use crate::testing::{Script, When, unit_name};
@@ -341,9 +343,29 @@ impl Systemd for FakeSystemd {
         Ok(())
     }
 
-    async fn start_transient(&self, unit: &TransientUnit, _: Duration) -> Result<(), SystemdError> {
+    async fn start_transient(
+        &self,
+        unit: &TransientUnit,
+        _output: Option<OwnedFd>,
+        deadline: Duration,
+    ) -> Result<(), SystemdError> {
         self.enter(SystemdCall::Transient(unit.clone())).await?;
         let name = unit.name.clone();
+        let fault = self.lock().script.next(&(JobVerb::Start, name.clone()));
+        match fault {
+            Some(SystemdFault::Error(error)) => return Err(error),
+            Some(SystemdFault::Job(result)) => {
+                let (verb, unit) = (JobVerb::Start.to_string(), name.to_string());
+                return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
+            }
+            Some(SystemdFault::Slow(takes)) => tokio::time::sleep(takes.min(deadline)).await,
+            Some(SystemdFault::Hang) => tokio::time::sleep(deadline).await,
+            None => {}
+        }
+        if unit.properties.contains(&("Type", Value::Text("oneshot".to_owned()))) {
+            // It has begun and ended.
+            return Ok(());
+        }
         let mut inner = self.lock();
         if inner.stopping {
             return Err(SystemdError::ShuttingDown { unit: name.to_string() });

@@ -1,7 +1,9 @@
 //! A job from its request to its end. "Started" means that *our* job is gone from the manager's queue, and how.
 
+use std::os::fd::{AsFd, OwnedFd};
+
 use zbus::message::Message;
-use zbus::{OwnedObjectPath, Variant};
+use zbus::{Fd, OwnedObjectPath, Variant};
 
 use super::link::Link;
 use super::{JobVerb, TransientUnit};
@@ -46,9 +48,16 @@ pub(super) async fn run(link: &Link, verb: JobVerb, unit: &UnitName) -> zbus::Re
 }
 
 /// Has a unit without a file made and started, and waits for that job as `removed` does.
-pub(super) async fn start_transient(link: &Link, unit: &TransientUnit) -> zbus::Result<JobResult> {
-    let properties: Vec<(&str, Variant<'_>)> =
+pub(super) async fn start_transient(
+    link: &Link,
+    unit: &TransientUnit,
+    output: Option<OwnedFd>,
+) -> zbus::Result<JobResult> {
+    let mut properties: Vec<(&str, Variant<'_>)> =
         unit.properties.iter().map(|(name, value)| (*name, value.variant())).collect();
+    for name in ["StandardOutputFileDescriptor", "StandardErrorFileDescriptor"] {
+        properties.extend(output.as_ref().map(|fd| (name, Variant::from(Fd::from(fd.as_fd())))));
+    }
     let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
     let body = (unit.name.as_str(), "fail", properties, auxiliary);
     removed(link, link.manager("StartTransientUnit", &body)).await

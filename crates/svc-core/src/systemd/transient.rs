@@ -42,7 +42,8 @@ impl Value {
             Self::Signed(number) => Variant::from(*number),
             Self::Command(argv) => {
                 let program = argv.first().map(String::as_str).unwrap_or_default();
-                let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+                // systemd would put variables in; `$$` is how it reads a plain `$`.
+                let words: Vec<String> = argv.iter().map(|word| word.replace('$', "$$")).collect();
                 Variant::from(vec![(program, words, false)])
             }
             Self::EnvironmentFiles(paths) => {

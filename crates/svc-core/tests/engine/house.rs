@@ -309,6 +309,7 @@ impl House {
             run: run.clone(),
             cancel: Cancel::default(),
             now: noon,
+            path: "/usr/bin:/bin".to_owned(),
             faults: Arc::default(),
         }
     }

@@ -44,6 +44,7 @@ fn what(step: &Step) -> String {
         Step::CheckSources { sources } => format!("check {}", list(sources.iter().map(|p| p.display()))),
         Step::WriteManifest { path } => format!("manifest {}", path.display()),
         Step::RecordPrior { running } => format!("prior [{}]", list(running)),
+        Step::Hook(hook) => format!("hook {} {} {}", hook.kind.as_str(), hook.index, hook.label),
         Step::Pause { targets } => format!("pause {}", list(targets)),
         Step::Stop { targets } => format!("stop {}", list(targets)),
         Step::Resume { targets } => format!("resume {}", list(targets)),

@@ -1,6 +1,7 @@
 //! Stands between the engine and the fakes: sees every call in one order, and lets any one of them go wrong.
 
 use std::future::{Future, pending};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -226,9 +227,14 @@ impl Systemd for Tapped<dyn Systemd> {
         self.tap.through(call, systemd_error, self.inner.run_job(verb, unit, deadline)).await
     }
 
-    async fn start_transient(&self, unit: &TransientUnit, deadline: Duration) -> Result<(), SystemdError> {
+    async fn start_transient(
+        &self,
+        unit: &TransientUnit,
+        output: Option<OwnedFd>,
+        deadline: Duration,
+    ) -> Result<(), SystemdError> {
         let call = format!("systemd transient {}", unit.name);
-        self.tap.through(call, systemd_error, self.inner.start_transient(unit, deadline)).await
+        self.tap.through(call, systemd_error, self.inner.start_transient(unit, output, deadline)).await
     }
 
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {

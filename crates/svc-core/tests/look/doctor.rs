@@ -1,10 +1,12 @@
 //! What stands in the way, each with its fix.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use svc_core::code::Code;
+use svc_core::docker::Volume;
 use svc_core::doctor::{Diagnosis, Finding, Grade, diagnose};
 use svc_core::restic::SecretWarning;
 use svc_core::restic::fake::Fault;
@@ -27,7 +29,7 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("data")).unwrap();
+        fs::create_dir_all(dir.path().join("data/notes")).unwrap();
         let text = format!(
             r#"{{"repositories": {{"local": {{}}}}, "services": {{"notes": {{"units": ["notes.service"],
                 "backup": {{"enable": true, "paths": ["{}/data/notes"]}}}}}}}}"#,
@@ -126,7 +128,12 @@ async fn timers_must_be_there_and_come_back_after_a_boot() {
     for (unit, grade, command) in [
         (Some(timer().disabled()), Grade::Warning, "systemctl --user enable svc-backup@local.timer"),
         (Some(timer().inactive()), Grade::Problem, "systemctl --user enable --now svc-backup@local.timer"),
-        (None, Grade::Problem, "systemctl --user enable --now svc-backup@local.timer"),
+        // There is nothing to enable.
+        (
+            None,
+            Grade::Problem,
+            "write `svc-backup@local.timer` (see the README), then: systemctl --user enable --now svc-backup@local.timer",
+        ),
     ] {
         let machine = Machine::new();
         machine.systemd.remove("svc-backup@local.timer");
@@ -136,6 +143,30 @@ async fn timers_must_be_there_and_come_back_after_a_boot() {
         let (_, finding) = machine.finding(restic()).await;
         assert_eq!((finding.grade, fix(&finding)), (grade, command));
     }
+}
+
+#[tokio::test]
+async fn what_the_next_backup_would_miss_is_a_problem_today() {
+    let mut machine = Machine::new();
+    machine.docker.add_volume(Volume {
+        name: "shop_db".parse().unwrap(),
+        driver: "local".to_owned(),
+        mountpoint: "/volumes/shop_db".into(),
+        options: BTreeMap::new(),
+        labels: BTreeMap::new(),
+    });
+    machine.text = machine.text.replace(r#""paths":"#, r#""volumes": ["db"], "paths":"#);
+    fs::remove_dir(machine.dir.path().join("data/notes")).unwrap();
+    let (code, findings) = machine.findings(restic()).await;
+    assert_eq!(code, Code::Unhealthy);
+    let told: Vec<_> = findings.iter().map(|finding| (finding.check.as_str(), fix(finding))).collect();
+    assert_eq!(
+        told,
+        [
+            ("service notes", "mend `services.notes.backup`: did you mean `shop_db`?"),
+            ("service notes", "bring it back, or mend `services.notes.backup`")
+        ]
+    );
 }
 
 #[tokio::test]

@@ -142,6 +142,7 @@ fn targets(step: &Step) -> &[Target] {
         Step::CheckSources { .. }
         | Step::WriteManifest { .. }
         | Step::RecordPrior { .. }
+        | Step::Hook(_)
         | Step::Backup(_)
         | Step::Stage(_)
         | Step::VerifyStage(_)

@@ -12,7 +12,8 @@ use svc_core::timers::TimerOverview;
 
 use super::assert_fits;
 use crate::render::{
-    Look, effective_table, finding_table, run_table, service_table, status_of, status_table, timer_table,
+    Look, effective_table, finding_table, home, run_table, service_table, status_of, status_table,
+    timer_table,
 };
 
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -145,17 +146,18 @@ fn every_width_from_40_to_200_columns_holds_every_table() {
 #[test]
 fn a_wide_list_has_health_and_the_next_run_and_a_narrow_one_the_backups() {
     assert_snapshot!(service_table(&overview(), look(140)), @r"
-    service              state            health   since  last good backup       next
-    paperless            ● running        healthy    9 h  local 3 h, remote 3 h  in 15 h
-    home-assistant-core  ◐ partial (2/3)                  local 3 h                       home-assistant-core-db-1: Exited (1) 2 hours ago
-    music                ? unknown                        local never                     Docker cannot be reached
+    service              state            health   since  last good backup          next
+    paperless            ● running        healthy    9 h  local 3 h, remote 3 h     in 15 h
+    home-assistant-core  ◐ partial (2/3)                  local 3 h (failed since)           home-assistant-core-db-1: Exited (1) 2 hours ago
+    music                ? unknown                        local never                        Docker cannot be reached
     caddy                ○ stopped                        not backed up
     ");
     assert_snapshot!(service_table(&overview(), look(60)), @r"
     service              state            last good backup
     paperless            ● running        local 3 h, remote 3
                                           h
-    home-assistant-core  ◐ partial (2/3)  local 3 h
+    home-assistant-core  ◐ partial (2/3)  local 3 h (failed
+                                          since)
     music                ? unknown        local never
     caddy                ○ stopped        not backed up
     ");
@@ -165,11 +167,50 @@ fn a_wide_list_has_health_and_the_next_run_and_a_narrow_one_the_backups() {
     paperless     ● running    local 3 h,
                                remote 3 h
     home-assista  ◐ partial    local 3 h
-    nt-core       (2/3)
+    nt-core       (2/3)        (failed
+                               since)
     music         ? unknown    local never
     caddy         ○ stopped    not backed
                                up
     ");
+}
+
+/// What `svc` alone says of services in these states, with a backup that is good, or failed.
+fn home_of(states: &[(&str, serde_json::Value)], last: &serde_json::Value) -> String {
+    let good = attempt("2026-11-20T09:00:00Z", "ok");
+    let service = |(name, word): &(&str, serde_json::Value)| {
+        let mut state = word.clone();
+        state["text"] = word["word"].clone();
+        let backup = json!({"repository": "local", "lastGood": good, "lastAttempt": last, "overdue": false});
+        json!({"name": name, "state": state, "backups": [backup]})
+    };
+    let services: Vec<serde_json::Value> = states.iter().map(service).collect();
+    let seen = serde_json::from_value(json!({"at": NOW, "services": services})).unwrap();
+    home(&seen, look(100))
+}
+
+#[test]
+fn svc_alone_counts_the_states_and_ends_with_the_command_that_helps() {
+    let word = |word: &str| json!({"word": word});
+    let good = attempt("2026-11-20T09:00:00Z", "ok");
+    assert_snapshot!(home_of(&[("a", word("running")), ("b", word("stopped")), ("c", word("running"))], &good), @r"
+    3 services, nothing to look at: 2 running, 1 stopped
+
+    next: svc tui
+    ");
+    let unknown = ("a", json!({"word": "unknown", "why": "Docker cannot be reached"}));
+    let partial = ("c", json!({"word": "partial", "running": 1, "total": 2}));
+    let next = |states: &[_], last| home_of(states, last).lines().last().unwrap_or_default().to_owned();
+    assert_eq!(next(std::slice::from_ref(&unknown), &good), "next: svc doctor");
+    assert_eq!(next(&[unknown.clone(), partial], &good), "next: svc doctor");
+    assert_eq!(next(&[unknown, ("b", word("failed"))], &good), "next: svc start b");
+    assert_eq!(next(&[("a", word("unhealthy"))], &good), "next: svc restart a");
+    assert_eq!(next(&[("a", word("paused"))], &good), "next: svc restart a");
+    assert_eq!(next(&[("a", word("byHand"))], &good), "next: svc stop a && svc start a");
+    assert_eq!(
+        next(&[("a", word("running"))], &attempt("2026-11-20T11:00:00Z", "failed")),
+        "next: svc status a"
+    );
 }
 
 #[test]

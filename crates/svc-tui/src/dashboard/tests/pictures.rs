@@ -15,20 +15,20 @@ fn eighty_columns_show_the_list_and_the_selected_service_in_short() {
     assert_snapshot!(drawn(&model), @r#"
     " svc  13 services  ✗ 1 unhealthy  ✗ 1 failed  ✗ 1 backup failed  ◐ 1 partial    "
     "────────────────────────────────────────────────────────────────────────────────"
-    "  service              state             since    local      remote             "
-    "  caddy                ● running         12 d     ✓ 6 h      ✓ 5 h              "
-    "  immich               ◐ partial (3/4)   2 d      ✓ 6 h      ✓ 5 h              "
-    "  jellyfin             ↑ starting        4 s      –          –                  "
-    "▌ music                · data only                ✓ 6 h      ✗ 3 d              "
-    "  nextcloud            ✗ unhealthy       40 min   ✓ 6 h      ✓ 5 h              "
-    "  notes                ✗ failed          2 min    ! 30 h     ✓ 5 h              "
-    "  paperless            ● running         3 d      ✓ 6 h      ✓ 5 h              "
-    "  postgresql           ● running         12 d     ✓ 6 h      ! never            "
-    "  testing-playground   ○ stopped         9 d      –          –                  "
-    "  vaultwarden          ◆ by hand                  ✓ 6 h      ✓ 5 h              "
-    "  watchtower           ⊘ masked          30 d     –          –                  "
-    "  wiki                 ‖ paused          3 h      ✓ 6 h      ✓ 5 h              "
-    "  zigbee2mqtt          ? unknown                  ✓ 6 h      –                  "
+    "  service             state            since   local     remote    next         "
+    "  caddy               ● running        12 d    ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  immich              ◐ partial (3/4)  2 d     ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  jellyfin            ↑ starting       4 s     –         –                      "
+    "▌ music               · data only              ✓ 6 h     ✗ 3 d     in 18 h      "
+    "  nextcloud           ✗ unhealthy      40 min  ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  notes               ✗ failed         2 min   ! 30 h    ✓ 5 h     in 18 h      "
+    "  paperless           ● running        3 d     ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  postgresql          ● running        12 d    ✓ 6 h     ! never   in 18 h      "
+    "  testing-playground  ○ stopped        9 d     –         –                      "
+    "  vaultwarden         ◆ by hand                ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  watchtower          ⊘ masked         30 d    –         –                      "
+    "  wiki                ‖ paused         3 h     ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  zigbee2mqtt         ? unknown                ✓ 6 h     –         in 18 h      "
     "                                                                                "
     "                                                                                "
     "────────────────────────────────────────────────────────────────────────────────"
@@ -71,15 +71,33 @@ fn a_wide_terminal_has_room_for_descriptions() {
     assert_snapshot!(drawn(&dashboard(190, 10)), @r#"
     " svc  13 services  ✗ 1 unhealthy  ✗ 1 failed  ✗ 1 backup failed  ◐ 1 partial  ◆ 1 by hand  ‖ 1 paused  ? 1 unknown  ! 1 backup overdue  ! 1 backup missing  ↑ 1 starting  ● 3 running         "
     "──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┬───────────────────────────────────────────────────────────────────────"
-    "  service              state             since    local      remote                                                   │ caddy                                                                 "
-    "▌ caddy                ● running         12 d     ✓ 6 h      ✓ 5 h      Reverse proxy                                 │ Reverse proxy                                                         "
-    "  immich               ◐ partial (3/4)   2 d      ✓ 6 h      ✓ 5 h      Photos and videos of the family               │                                                                       "
-    "  jellyfin             ↑ starting        4 s      –          –          Films and series                              │ state     ● running                                                   "
-    "  music                · data only                ✓ 6 h      ✗ 3 d      Files only, 40 000 of them                    │ since     12 d ago, 2026-11-08 09:00                                  "
-    "  nextcloud            ✗ unhealthy       40 min   ✓ 6 h      ✓ 5 h      Files, calendars and contacts                 │                                                                       "
-    "  notes                ✗ failed          2 min    ! 30 h     ✓ 5 h      Notes of everyone                             │ local     ✓ 6 h ago                                                   "
+    "  service             state            health     since   local     remote    next                                    │ caddy                                                                 "
+    "▌ caddy               ● running        healthy    12 d    ✓ 6 h     ✓ 5 h     in 18 h    Reverse proxy                │ Reverse proxy                                                         "
+    "  immich              ◐ partial (3/4)  healthy    2 d     ✓ 6 h     ✓ 5 h     in 18 h    Photos and videos of the fa… │                                                                       "
+    "  jellyfin            ↑ starting       starting   4 s     –         –                    Films and series             │ state     ● running                                                   "
+    "  music               · data only                         ✓ 6 h     ✗ 3 d     in 18 h    Files only, 40 000 of them   │ health    ✓ healthy                                                   "
+    "  nextcloud           ✗ unhealthy      unhealthy  40 min  ✓ 6 h     ✓ 5 h     in 18 h    Files, calendars and contac… │ since     12 d ago, 2026-11-08 09:00                                  "
+    "  notes               ✗ failed                    2 min   ! 30 h    ✓ 5 h     in 18 h    Notes of everyone            │                                                                       "
     " j ↓ down   k ↑ up   / filter   ? help   q quit                                                                                                                                       1 of 13 "
     "#);
+}
+
+#[test]
+fn two_hundred_columns_and_fifty_lines_show_everything_in_line() {
+    let screen = drawn(&dashboard(200, 50)).to_string();
+    let head: Vec<&str> = screen.lines().skip(2).take(4).collect();
+    assert_snapshot!(head.join("\n"), @r#"
+    "  service              state             health      since    local      remote     next                                        │ caddy                                                                 "
+    "▌ caddy                ● running         healthy     12 d     ✓ 6 h      ✓ 5 h      in 18 h     Reverse proxy                   │ Reverse proxy                                                         "
+    "  immich               ◐ partial (3/4)   healthy     2 d      ✓ 6 h      ✓ 5 h      in 18 h     Photos and videos of the family │                                                                       "
+    "  jellyfin             ↑ starting        starting    4 s      –          –                      Films and series                │ state     ● running                                                   "
+    "#);
+    let columns = |line: &str, word: &str| line.find(word).map(|at| line[..at].chars().count());
+    for heading in ["state", "health", "since", "local", "remote", "next"] {
+        let at = columns(head[0], heading).unwrap();
+        let begins = |line: &&str| line.chars().nth(at - 1) == Some(' ');
+        assert!(screen.lines().skip(2).take(14).all(|line| begins(&line)), "`{heading}` in\n{screen}");
+    }
 }
 
 #[test]
@@ -124,7 +142,7 @@ fn enter_opens_the_service_on_a_narrow_terminal() {
     "           40,198 files, 310.0 GiB                          "
     "           31.0 MiB new, took 32 s                          "
     "                                                            "
-    "                                                            "
+    " next      in 18 h, 2026-11-21 03:00                        "
     " j ↓ down   k ↑ up   / filter   ? help   q quit     4 of 13 "
     "#);
 }
@@ -136,11 +154,11 @@ fn a_filter_is_typed_in_the_last_line() {
     assert_snapshot!(drawn(&model), @r#"
     " svc  13 services  ✗ 1 unhealthy  ✗ 1 failed  ✗ 1 backup failed  ◐ 1 partial    "
     "────────────────────────────────────────────────────────────────────────────────"
-    "  service              state             since    local      remote             "
-    "▌ immich               ◐ partial (3/4)   2 d      ✓ 6 h      ✓ 5 h              "
-    "  paperless            ● running         3 d      ✓ 6 h      ✓ 5 h              "
-    "  vaultwarden          ◆ by hand                  ✓ 6 h      ✓ 5 h              "
-    "  wiki                 ‖ paused          3 h      ✓ 6 h      ✓ 5 h              "
+    "  service             state            since   local     remote    next         "
+    "▌ immich              ◐ partial (3/4)  2 d     ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  paperless           ● running        3 d     ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  vaultwarden         ◆ by hand                ✓ 6 h     ✓ 5 h     in 18 h      "
+    "  wiki                ‖ paused         3 h     ✓ 6 h     ✓ 5 h     in 18 h      "
     "                                                                                "
     "                                                                                "
     " /pa▏   enter keep   esc clear                                           1 of 4 "
@@ -181,10 +199,10 @@ fn words_are_coloured_and_the_cursor_is_seen_without_colour() {
     // The cursor is a mark and bold; `running` is green, `failed` red, ages are dim.
     assert_eq!(buffer[(0, 3)].symbol(), "▌");
     assert!(buffer[(2, 3)].modifier.contains(Modifier::BOLD));
-    assert_eq!((buffer[(23, 3)].symbol(), buffer[(23, 3)].fg), ("●", Color::Green));
-    assert_eq!((buffer[(23, 8)].symbol(), buffer[(23, 8)].fg), ("✗", Color::Red));
-    assert!(buffer[(41, 4)].modifier.contains(Modifier::DIM));
-    assert_eq!(buffer[(50, 8)].fg, Color::Yellow);
+    assert_eq!((buffer[(22, 3)].symbol(), buffer[(22, 3)].fg), ("●", Color::Green));
+    assert_eq!((buffer[(22, 8)].symbol(), buffer[(22, 8)].fg), ("✗", Color::Red));
+    assert!(buffer[(39, 4)].modifier.contains(Modifier::DIM));
+    assert_eq!(buffer[(47, 8)].fg, Color::Yellow);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     }
     for (label, said) in entries(service, model) {
         // A line of its own before each new subject.
-        if !label.is_empty() && label != "since" {
+        if !label.is_empty() && !matches!(label.as_str(), "health" | "since") {
             lines.push(Line::default());
         }
         lines.extend(labelled(&label, &said, width));
@@ -70,6 +70,11 @@ fn entries(service: &ServiceOverview, model: &Model) -> Vec<(String, Said)> {
             entries.push((label, said));
         }
     }
+    if let Some(next) = &service.next_run {
+        let due = figures::due(next.at, model.now);
+        entries.push(("next".to_owned(), (format!("{due}, {}", clock(next.at, model)), Tone::Plain)));
+        entries.push((String::new(), (format!("by {}", next.timer), Tone::Quiet)));
+    }
     entries
 }
 
@@ -79,6 +84,9 @@ fn state(service: &ServiceOverview, model: &Model) -> Vec<(String, Said)> {
     let mut entries = vec![("state".to_owned(), (state, word.tone))];
     if let Some(detail) = &service.state.detail {
         entries.push((String::new(), (text::clean(detail), Tone::Plain)));
+    }
+    if let Some(health) = service.state.health.map(words::health) {
+        entries.push(("health".to_owned(), (format!("{} {}", health.glyph, health.text), health.tone)));
     }
     if let Some(since) = service.state.since {
         let age = format!("{}, {}", figures::age(since, model.now), clock(since, model));

@@ -15,7 +15,7 @@ use crate::figures;
 use crate::text;
 use crate::theme::{span, style};
 use crate::words::{self, Tone, Word};
-use columns::{BACKUP, Backups, Columns, SINCE, backup_width};
+use columns::{BACKUP, Backups, Columns, HEALTH, NEXT, SINCE, backup_width};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let shown = model.shown();
@@ -49,6 +49,9 @@ impl Columns<'_> {
             line += &text::pad(heading, width);
         };
         add("state", self.state);
+        if self.health {
+            add("health", HEALTH);
+        }
         if self.since {
             add("since", SINCE);
         }
@@ -57,11 +60,13 @@ impl Columns<'_> {
             Backups::Worst => add("backup", BACKUP),
             Backups::None => {}
         }
+        if self.next {
+            add("next", NEXT);
+        }
         Line::from(span(line, Tone::Quiet))
     }
 
     fn line(&self, service: &ServiceOverview, selected: bool, now: Timestamp) -> Line<'static> {
-        let word = words::state(&service.state.word);
         let mut line = vec![
             span(if selected { "▌ " } else { "  " }, Tone::Busy),
             span(
@@ -69,35 +74,44 @@ impl Columns<'_> {
                 if selected { Tone::Strong } else { Tone::Plain },
             ),
         ];
-        let mut add = |text: String, tone| {
+        for (text, width, tone) in self.cells(service, now) {
             line.push(Span::raw(" ".repeat(self.gap)));
-            line.push(span(text, tone));
-        };
-        let state = format!("{} {}", word.glyph, text::clean(&service.state.text));
-        add(text::pad(&state, self.state), word.tone);
-        if self.since {
-            let since = service.state.since.map(|since| figures::span(since, now)).unwrap_or_default();
-            add(text::pad(&since, SINCE), Tone::Quiet);
-        }
-        match &self.backups {
-            Backups::Each(names) => {
-                for name in names {
-                    let (text, tone) = backup(service, name, now);
-                    add(text::pad(&text, backup_width(name)), tone);
-                }
-            }
-            Backups::Worst => {
-                let (text, tone) = worst(service, now);
-                add(text::pad(&text, BACKUP), tone);
-            }
-            Backups::None => {}
-        }
-        if self.description > 0 {
-            let description = text::clean(service.description.as_deref().unwrap_or_default());
-            add(text::fit(&description, self.description), Tone::Quiet);
+            line.push(span(text::pad(&text, width), tone));
         }
         let line = Line::from(line);
         if selected { line.patch_style(style(Tone::Strong)) } else { line }
+    }
+
+    /// What stands behind the name, each with its column's width.
+    fn cells(&self, service: &ServiceOverview, now: Timestamp) -> Vec<(String, usize, Tone)> {
+        let word = words::state(&service.state.word);
+        let state = format!("{} {}", word.glyph, text::clean(&service.state.text));
+        let mut cells = vec![(state, self.state, word.tone)];
+        if self.health {
+            let health = service.state.health.map(words::health);
+            let (text, tone) = health.map_or(("", Tone::Quiet), |word| (word.text, word.tone));
+            cells.push((text.to_owned(), HEALTH, tone));
+        }
+        if self.since {
+            let since = service.state.since.map(|since| figures::span(since, now)).unwrap_or_default();
+            cells.push((since, SINCE, Tone::Quiet));
+        }
+        let backup_cell = |(text, tone): (String, Tone), width| (text, width, tone);
+        match &self.backups {
+            Backups::Each(names) => cells
+                .extend(names.iter().map(|name| backup_cell(backup(service, name, now), backup_width(name)))),
+            Backups::Worst => cells.push(backup_cell(worst(service, now), BACKUP)),
+            Backups::None => {}
+        }
+        if self.next {
+            let due = service.next_run.as_ref().map(|next| figures::due(next.at, now)).unwrap_or_default();
+            cells.push((due, NEXT, Tone::Quiet));
+        }
+        if self.description > 0 {
+            let description = text::clean(service.description.as_deref().unwrap_or_default());
+            cells.push((description, self.description, Tone::Quiet));
+        }
+        cells
     }
 }
 

@@ -5,10 +5,14 @@ use svc_core::overview::ServiceOverview;
 
 use crate::text;
 
+/// `unhealthy`.
+pub(super) const HEALTH: usize = 9;
 /// `59 min`.
 pub(super) const SINCE: usize = 6;
 /// `✓ 59 min`.
 pub(super) const BACKUP: usize = 8;
+/// `in 59 min`.
+pub(super) const NEXT: usize = 9;
 /// Names give way to the other columns, but only so far.
 const SHORT_NAME: usize = 11;
 const LONG_NAME: usize = 28;
@@ -18,12 +22,15 @@ const DESCRIPTION: usize = 24;
 const MARK: usize = 2;
 
 /// The widths of the columns, and which there are.
+#[derive(Clone)]
 pub(super) struct Columns<'a> {
     pub(super) gap: usize,
     pub(super) name: usize,
     pub(super) state: usize,
+    pub(super) health: bool,
     pub(super) since: bool,
     pub(super) backups: Backups<'a>,
+    pub(super) next: bool,
     pub(super) description: usize,
 }
 
@@ -45,38 +52,67 @@ impl<'a> Columns<'a> {
         let name =
             longest(&mut services.iter().map(|one| text::width(one.name.as_str()))).clamp(7, LONG_NAME);
         let state = longest(&mut services.iter().map(|one| text::width(&one.state.text) + 2)).max(5);
-        let mut repositories: Vec<&RepositoryName> = Vec::new();
-        for backup in services.iter().flat_map(|one| &one.backups) {
-            if !repositories.contains(&&backup.repository) {
-                repositories.push(&backup.repository);
-            }
-        }
+        let repositories = repositories(services);
         let (each, worst) = if repositories.is_empty() {
             (Backups::None, Backups::None)
         } else {
             (Backups::Each(repositories), Backups::Worst)
         };
-        let short = name.min(SHORT_NAME);
-        let candidates = [
-            (3, name, true, &each),
-            (2, name, true, &each),
-            (2, name, false, &each),
-            (2, name, true, &worst),
-            (2, name, false, &worst),
-            (2, short, false, &worst),
-            (2, name, false, &Backups::None),
-        ];
-        let columns = candidates.map(|(gap, name, since, backups)| Self {
-            gap,
-            name,
+        let bare = Self {
+            gap: 2,
+            name: name.min(SHORT_NAME),
             state,
-            since,
-            backups: backups.clone(),
+            health: false,
+            since: false,
+            backups: Backups::None,
+            next: false,
             description: 0,
-        });
-        let bare = Self { gap: 2, name: short, state, since: false, backups: Backups::None, description: 0 };
-        let chosen = columns.into_iter().find(|columns| columns.needs() <= width).unwrap_or(bare);
-        chosen.described(services, width)
+        };
+        let full = Self {
+            name,
+            health: services.iter().any(|one| one.state.health.is_some()),
+            next: services.iter().any(|one| one.next_run.is_some()),
+            since: true,
+            backups: each,
+            ..bare.clone()
+        };
+        let mut candidates = full.narrower(&worst);
+        // Wider gaps are not worth the descriptions.
+        let is_worth = |columns: &Self| {
+            let narrow = Self { gap: bare.gap, ..columns.clone() };
+            narrow.described(services, width).description.min(1)
+                <= columns.clone().described(services, width).description
+        };
+        let chosen = candidates.find(|columns| columns.needs() <= width && is_worth(columns));
+        chosen.unwrap_or(bare.clone()).described(services, width)
+    }
+
+    /// Ever fewer columns: health goes first, for the state says it where it is bad; then the next run, since when,
+    /// and the backups one by one.
+    fn narrower(self, worst: &Backups<'a>) -> impl Iterator<Item = Self> {
+        let wide = Self { gap: 3, ..self.clone() };
+        let without_health = Self { health: false, ..self.clone() };
+        let without_since = Self { since: false, ..without_health.clone() };
+        let today = Self { next: false, ..without_health.clone() };
+        let each = Self { since: false, ..today.clone() };
+        let worst_since = Self { backups: worst.clone(), ..today.clone() };
+        let worst = Self { since: false, ..worst_since.clone() };
+        let short = Self { name: self.name.min(SHORT_NAME), ..worst.clone() };
+        let none = Self { backups: Backups::None, ..worst.clone() };
+        [
+            wide,
+            self,
+            Self { gap: 3, ..without_health.clone() },
+            without_health,
+            without_since,
+            today,
+            each,
+            worst_since,
+            worst,
+            short,
+            none,
+        ]
+        .into_iter()
     }
 
     fn needs(&self) -> usize {
@@ -85,8 +121,9 @@ impl<'a> Columns<'a> {
             Backups::Worst => BACKUP + self.gap,
             Backups::None => 0,
         };
-        let since = if self.since { SINCE + self.gap } else { 0 };
-        MARK + self.name + self.gap + self.state + since + backups
+        let column = |shown: bool, width: usize| if shown { width + self.gap } else { 0 };
+        let rest = column(self.health, HEALTH) + column(self.since, SINCE) + column(self.next, NEXT);
+        MARK + self.name + self.gap + self.state + rest + backups
     }
 
     /// What is left goes to the descriptions.
@@ -96,6 +133,17 @@ impl<'a> Columns<'a> {
         let description = if any && room >= DESCRIPTION { room } else { 0 };
         Self { description, ..self }
     }
+}
+
+/// All that services are backed up to, in the order of their first mention.
+fn repositories(services: &[ServiceOverview]) -> Vec<&RepositoryName> {
+    let mut repositories: Vec<&RepositoryName> = Vec::new();
+    for backup in services.iter().flat_map(|one| &one.backups) {
+        if !repositories.contains(&&backup.repository) {
+            repositories.push(&backup.repository);
+        }
+    }
+    repositories
 }
 
 pub(super) fn backup_width(name: &RepositoryName) -> usize {

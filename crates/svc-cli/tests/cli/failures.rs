@@ -1,0 +1,106 @@
+//! What each verb says when it cannot do what was asked: three ways at least, what is wrong and what to type next.
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use crate::scene::Scene;
+
+/// One command line after the other, with what each says.
+fn said(scene: &Scene, lines: &[&str]) -> String {
+    let mut said = String::new();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let told = scene.svc(&words);
+        assert!(!told.starts_with("exit 0\n"), "svc {line}: {told}");
+        let _ = write!(said, "$ svc {line}\n{told}\n");
+    }
+    said
+}
+
+/// A scene whose configuration cannot be read.
+fn broken() -> Scene {
+    let scene = Scene::new();
+    scene.write("config/svc/services.json", "{\"services\": {\"notes\": {\"backup\": {\"enabel\": true}}}}");
+    scene
+}
+
+#[test]
+fn looking_at_everything_fails_in_words() {
+    let scene = Scene::new();
+    assert_snapshot!("fails_svc", said(&broken(), &["", "--jsn", "-c none.json"]));
+    assert_snapshot!("fails_list", said(&broken(), &["list", "list notes", "list -c none.json"]));
+    assert_snapshot!("fails_status", said(&scene, &["status nots", "status notes idle", "status local"]));
+    assert_snapshot!("fails_timers", said(&scene, &["timers", "timers local", "timers --tail"]));
+    assert_snapshot!("fails_runs", said(&scene, &["runs latest", "runs --limit -1", "runs notes"]));
+    assert_snapshot!("fails_attach", said(&scene, &["attach", "attach notes", "attach latest 2"]));
+    assert_snapshot!("fails_cancel", said(&scene, &["cancel", "cancel notes", "cancel --all"]));
+    assert_snapshot!("fails_recover", said(&scene, &["recover latest", "recover notes", "recover all"]));
+    assert_snapshot!("fails_tui", said(&scene, &["tui", "tui notes", "tui -c none.json"]));
+}
+
+#[test]
+fn starting_and_stopping_fails_in_words() {
+    let scene = Scene::new();
+    assert_snapshot!(
+        "fails_start",
+        said(&scene, &["start", "start notes", "start notes,idle", "start local"])
+    );
+    assert_snapshot!("fails_stop", said(&scene, &["stop", "stop notes", "stop all", "stop --all"]));
+    assert_snapshot!("fails_restart", said(&scene, &["restart", "restart notes", "restart nots --recreate"]));
+    assert_snapshot!("fails_logs", said(&scene, &["logs", "logs all", "logs notes idle"]));
+}
+
+#[test]
+fn backups_fail_in_words() {
+    let scene = Scene::new();
+    assert_snapshot!(
+        "fails_backup",
+        said(&scene, &["backup all", "backup notes local", "backup local notes,idle"])
+    );
+    let restores =
+        ["restore local", "restore local notes idle", "restore local notes abc", "restore local notes"];
+    assert_snapshot!("fails_restore", said(&scene, &restores));
+    assert_snapshot!(
+        "fails_repo_init",
+        said(&scene, &["repo", "repo init", "repo init notes", "init local"])
+    );
+    scene.write("bin/WRONG", "");
+    let lists = ["list-backups local", "list-backups notes local", "list-backups local all"];
+    assert_snapshot!("fails_list_backups", said(&scene, &lists));
+}
+
+#[test]
+fn a_password_that_is_not_there_or_not_for_this_user_says_what_to_do() {
+    let scene = Scene::new();
+    scene.remove("secret");
+    assert_snapshot!(
+        "fails_without_password",
+        said(&scene, &["repo init local", "list-backups local notes"])
+    );
+}
+
+#[test]
+fn the_small_verbs_fail_in_words() {
+    let scene = Scene::new();
+    assert_snapshot!("fails_doctor", said(&scene, &["doctor notes", "doctor --fix", "doctor -c none.json"]));
+    let shows = ["config show -c none.json", "config show -c /", "config show notes"];
+    assert_snapshot!("fails_config_show", said(&scene, &shows));
+    let schemas = ["config schema notes", "config schema --output x", "config scheme"];
+    assert_snapshot!("fails_config_schema", said(&scene, &schemas));
+    let shells = ["completions", "completions ksh", "completions bash zsh"];
+    assert_snapshot!("fails_completions", said(&scene, &shells));
+    assert_snapshot!("fails_man", said(&scene, &["man /dev/null/x", "man a b", "man --html"]));
+}
+
+#[test]
+fn the_manual_is_printed_or_written_as_a_whole() {
+    let scene = Scene::new();
+    assert!(scene.svc(&["man"]).starts_with("exit 0\n--- stdout\n.ie"));
+    assert_snapshot!(scene.svc(&["man", &scene.path("man").display().to_string()]), @r"
+    exit 0
+    --- stdout
+    --- stderr
+    ");
+    assert!(scene.path("man/svc.1").exists() && scene.path("man/svc-repo-init.1").exists());
+}

@@ -1,0 +1,69 @@
+//! The verbs of every day where they succeed, as people see them; and README's own units, which run one of them by night.
+
+use anyhow::{Context as _, Result};
+use insta::assert_snapshot;
+use svc_tests::Homeserver;
+
+const README: &str = include_str!("../../README.md");
+
+/// A unit as README has it.
+fn unit(name: &str) -> Result<String> {
+    let title = format!("    # /etc/systemd/system/{name}\n");
+    let (_, text) = README.split_once(&title).with_context(|| format!("README has no {name}"))?;
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim_start);
+    Ok(lines.collect::<Vec<_>>().join("\n") + "\n")
+}
+
+/// What a verb that succeeded said, without what differs from run to run.
+fn said(server: &Homeserver, words: &str) -> Result<String> {
+    let told = server.svc(words)?;
+    Ok(format!("exit {}\n{}{}", told.code, told.stdout, told.stderr))
+}
+
+/// Strikes out times, sizes, ids, and the blanks between columns, whose widths depend on them.
+fn steady() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    for (what, by) in [
+        (r"\d{8}T\d{6}(Z|-[0-9a-f]+)", "[moment]"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d", "[time]"),
+        (r"\b[0-9a-f]{8}\b", "[id]"),
+        (r"just now|\b\d+ (s|min|h) ago\b", "[age]"),
+        (r"\bin \d+ (s|min|h)\b", "in [T]"),
+        (r"\b\d+(\.\d+)? (ms|s|min|h)\b", "[T]"),
+        (r"\b[\d,]+(\.\d+)? (B|KiB|MiB)\b", "[size]"),
+        (r"(\S)  +", "$1  "),
+    ] {
+        settings.add_filter(what, by);
+    }
+    settings
+}
+
+#[test]
+fn every_verb_says_what_it_did_and_readmes_units_run_it_by_night() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    for name in ["svc-backup@.service", "svc-backup@.timer"] {
+        server.home.write(&format!("/etc/systemd/system/{name}"), unit(name)?)?;
+    }
+    server.home.check(
+        "systemctl daemon-reload; systemctl enable -q --now svc-backup@local.timer svc-backup@remote.timer",
+    )?;
+    server.home.check("systemctl start svc-backup@local.service")?;
+    let container = || server.home.check("docker inspect -f '{{.Id}}' caddy-caddy-1");
+    let before = container()?;
+    for words in ["doctor", "timers", "list", "list-backups local notes"] {
+        is_as_before(&server, words)?;
+    }
+    for words in ["start archive", "stop archive", "start music", "restart notes", "restart caddy --recreate"]
+    {
+        is_as_before(&server, words)?;
+    }
+    assert_ne!(container()?, before, "the container is not a new one");
+    server.home.check("systemctl stop notes; rm /var/lib/private/notes/notes.db; systemctl start notes")?;
+    is_as_before(&server, "restore local notes --yes")
+}
+
+fn is_as_before(server: &Homeserver, words: &str) -> Result<()> {
+    let said = said(server, words)?;
+    steady().bind(|| assert_snapshot!(words.replace([' ', '-'], "_"), said));
+    Ok(())
+}
