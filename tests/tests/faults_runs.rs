@@ -67,7 +67,7 @@ fn fault_42_sixteen_at_once_are_one_and_the_others_say_who_holds_it() -> Result<
     server.make_backups_fail(WAIT)?;
     let first = server.home.spawn("exec svc backup local paperless")?;
     wait_until_down(&server)?;
-    let waits = server.home.spawn("exec svc backup local paperless --wait=2")?;
+    let waits = server.home.spawn("exec svc backup local paperless --wait 2m")?;
     let waiting =
         || Ok(waits.stderr_so_far()?.contains("waits for `paperless`, held by another run: backup"));
     ensure!(wait::until(LIMIT, waiting)?, "it does not wait");

@@ -9,10 +9,12 @@
 //! | 3  | verified nothing before it stopped the service     | `restore::a_snapshot_without_a_target_touches_nothing` |
 //! | 4  | a start that failed was a warning                  | here: `a_service_that_does_not_come_back_is_5` |
 //! | 6  | one failed stop ended the run without a report     | here: `one_that_does_not_stop_does_not_end_the_run` |
+//! | 8  | was down also while it forgot and pruned           | `retention::mistake_08_a_service_is_up_again_before_anything_is_forgotten` |
 //! | 9  | trusted `active`: started what was stopped by hand | here: `what_an_admin_stopped_stays_off` |
 //! |    | … and saved what ran "cold"                        | here: `what_somebody_started_by_hand_is_stopped_too` |
 //! | 10 | guessed the path of a volume without Docker        | `backup::without_docker_what_needs_none_is_saved_and_the_rest_is_named` |
 //! |    | … and saved volumes that are binds empty           | `foreign_units::units_of_any_kind_are_stopped_while_they_are_saved_and_run_as_before` |
+//! | 11 | forgot a neighbour's snapshots (OR), leaked others | `retention::mistake_11_old_snapshots_expire_and_a_neighbours_never` |
 //! | 12 | kept the quotes of environment files               | here: `an_environment_file_means_what_it_means_to_systemd` |
 //! | 14 | showed one unit's result for every service         | here: `each_service_has_its_own_result_in_each_repository` |
 //! | 15 | said OK to a dry run, and to whatever doctor found | here: `a_dry_run_says_what_would_be_and_changes_nothing` |

@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use svc_core::config::Period;
+
 use crate::complete;
+
+mod repo;
+
+pub(crate) use repo::{ForgetArgs, LockArgs, RepoArgs, RepoVerb};
 
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
@@ -91,6 +97,8 @@ pub(crate) enum Verb {
     Backup(BackupArgs),
     /// Bring a service's data back from a snapshot; the data of now is kept.
     Restore(RestoreArgs),
+    /// Let go the snapshots that a service's policy does not keep; a backup does so by itself.
+    Forget(ForgetArgs),
     /// Start services, those they need first.
     Start(ServicesArgs),
     /// Stop services, those that need them first.
@@ -136,9 +144,9 @@ pub(crate) struct Watching {
     /// Begin the run and leave it to itself; prints its id for `svc attach`.
     #[arg(long)]
     pub(crate) detach: bool,
-    /// Wait for services that another run holds, this many minutes; without a number 60.
-    #[arg(long, value_name = "MINUTES", num_args = 0..=1, require_equals = true, default_missing_value = "60")]
-    pub(crate) wait: Option<u32>,
+    /// How long to wait for services that another run holds; otherwise that is said at once.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) wait: Option<Period>,
 }
 
 /// What to save, and where.
@@ -147,7 +155,8 @@ pub(crate) struct Watching {
 Examples:
   svc backup remote all            every enabled service
   svc backup local,remote notes    one service, two repositories, stopped once
-  svc -n backup local paperless    what it would do")]
+  svc -n backup local paperless    what it would do, and which snapshots it would let go
+  svc backup local music --accept-shrink")]
 pub(crate) struct BackupArgs {
     /// A repository, a comma list of them, or `all`.
     #[arg(value_name = "REPO", add = complete::repositories())]
@@ -155,6 +164,11 @@ pub(crate) struct BackupArgs {
     /// Services, or `all` that are enabled.
     #[arg(value_name = "SVC", required = true, add = complete::services())]
     pub(crate) services: Vec<String>,
+    /// Take what is there for good even if most of the data is gone: it was meant. Later backups are compared with it.
+    #[arg(long)]
+    pub(crate) accept_shrink: bool,
+    #[command(flatten)]
+    pub(crate) locks: LockArgs,
     #[command(flatten)]
     pub(crate) watching: Watching,
 }
@@ -330,25 +344,6 @@ pub(crate) struct RecoverArgs {
     /// Only the data, which must be old or new before anything uses it; at boot, before Docker starts.
     #[arg(long)]
     pub(crate) data: bool,
-}
-
-/// What to do with a repository.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct RepoArgs {
-    #[command(subcommand)]
-    pub(crate) verb: RepoVerb,
-}
-
-/// The verbs of `svc repo`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RepoVerb {
-    /// Make a new, empty repository.
-    #[command(after_help = "Example:\n  svc repo init local")]
-    Init {
-        /// The repository.
-        #[arg(value_name = "REPO", add = complete::repositories())]
-        repository: String,
-    },
 }
 
 /// What to do with the configuration.

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod doctor;
 mod execute;
+mod forget;
 mod home;
 mod lifecycle;
 mod list;
@@ -43,6 +44,7 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::Execute(args)) => execute::run(global, &args).await,
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
+        Some(Verb::Forget(args)) => forget::run(&load()?, &args).await,
         Some(Verb::Recover(args)) => recover::run(&Context::load_leniently(global)?, &args).await,
         Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,
         Some(Verb::Stop(args)) => lifecycle::stop(&load()?, &args).await,

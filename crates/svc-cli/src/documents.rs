@@ -57,6 +57,7 @@ mod tests {
     use std::path::Path;
 
     use schemars::{Schema, schema_for};
+    use svc_core::care::{CheckReport, PruneReport, StatsReport, UnlockReport};
     use svc_core::config::Effective;
     use svc_core::doctor::Diagnosis;
     use svc_core::overview::Overview;
@@ -79,6 +80,10 @@ mod tests {
             ("list-backups", schema_for!(Vec<Snapshot>)),
             ("plan", schema_for!(Plan)),
             ("repo-init", schema_for!(InitDocument<'_>)),
+            ("repo-check", schema_for!(CheckReport)),
+            ("repo-prune", schema_for!(PruneReport)),
+            ("repo-stats", schema_for!(StatsReport)),
+            ("repo-unlock", schema_for!(UnlockReport)),
             ("run", schema_for!(RunDocument<'_>)),
             ("runs", schema_for!(Vec<RunSummary>)),
             ("services", svc_core::config::schema().try_into().unwrap_or_default()),

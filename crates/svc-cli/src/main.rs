@@ -12,6 +12,7 @@ mod render;
 mod run;
 mod signals;
 mod unit;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -15,9 +15,7 @@ use svc_core::failure::Failure;
 use svc_core::faults::Faults;
 use svc_core::goal::Goal;
 use svc_core::history;
-use svc_core::lock::held_by;
 use svc_core::names::RunId;
-use svc_core::observe::observe;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::report::Report;
@@ -30,15 +28,13 @@ use crate::recovery;
 use crate::render;
 use crate::signals::Signals;
 use crate::unit::{self, OnInterrupt, Place};
+use crate::waiting;
 
 /// Tests only, and heeded by debug builds only.
 pub(crate) const FAULTS: &str = "SVC_FAULT";
 
 /// How much time systemd is asked for at once while services are started again.
 const MORE_TIME: Duration = Duration::from_secs(15);
-
-/// Between two looks whether another run still holds a service.
-const TRY_EVERY: Duration = Duration::from_millis(250);
 
 /// Reaches a goal: with `--dry-run` only says how; what is destructive is asked first.
 pub(crate) async fn run(
@@ -47,17 +43,41 @@ pub(crate) async fn run(
     question: Option<String>,
     watching: Watching,
 ) -> Result<Code, Failure> {
+    run_as_wished(context, goal, question, watching, Wishes::default()).await
+}
+
+/// What a person may wish besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes {
+    /// How long others may hold a repository.
+    pub(crate) wait_lock: Duration,
+    /// That most of the data is gone was meant.
+    pub(crate) accept_shrink: bool,
+}
+
+/// The same with more wishes.
+pub(crate) async fn run_as_wished(
+    context: &Context,
+    goal: Goal,
+    question: Option<String>,
+    watching: Watching,
+    wishes: Wishes,
+) -> Result<Code, Failure> {
     if !context.global.dry_run {
         context.require_root(goal.verb())?;
     }
     context.warn();
     let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
-    if let Some(minutes) = watching.wait.filter(|_| !context.global.dry_run) {
-        wait_for_others(context, &goal, Duration::from_mins(minutes.into())).await;
+    if let Some(limit) = watching.wait.filter(|_| !context.global.dry_run) {
+        waiting::for_other_runs(context, &goal, limit.duration()).await;
     }
     let now = Timestamp::now();
-    let observed = observe(&context.config, &context.scope, &context.outside, &goal, now).await;
-    let plan = plan(&context.config, &observed, &goal, now);
+    let wait = if context.global.dry_run { Duration::ZERO } else { wishes.wait_lock };
+    let observed = waiting::observe_free(context, &goal, now, wait).await;
+    let mut plan = plan(&context.config, &observed, &goal, now);
+    if wishes.accept_shrink {
+        plan.accept_shrink();
+    }
     if context.global.dry_run {
         return show_plan(context, &plan);
     }
@@ -69,22 +89,6 @@ pub(crate) async fn run(
         say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
     }
     Ok(Code::worst([report.code, left]))
-}
-
-/// Waits for the runs that hold services of the goal; what is still held then is told by the run. What is looked at while
-/// another run has it stopped would make a wrong plan.
-async fn wait_for_others(context: &Context, goal: &Goal, limit: Duration) {
-    let locks = context.scope.locks_dir();
-    let deadline = tokio::time::Instant::now() + limit;
-    for service in goal.services() {
-        let mut told = false;
-        while let Some(holder) = held_by(&locks, service).filter(|_| tokio::time::Instant::now() < deadline) {
-            if !std::mem::replace(&mut told, true) {
-                say(&format!("note: waits for `{service}`, held by another run: {holder}\n"));
-            }
-            tokio::time::sleep(TRY_EVERY).await;
-        }
-    }
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod control;
+mod forget;
 mod health;
 mod hold;
 mod hooks;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use tokio::sync::broadcast;
 
 use crate::cancel::Cancel;
 use crate::code::Code;
@@ -30,6 +32,7 @@ use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
 use crate::recorder::Recorder;
 use crate::report::{Report, ServiceReport};
+use crate::restic::Started;
 use crate::scope::Scope;
 
 use service::ServiceRun;
@@ -110,10 +113,22 @@ impl Engine {
             self.recorder.tell(Body::CancelRequested { by: by.to_owned() });
             std::future::pending::<()>().await;
         };
+        let starts = self.outside.restic.starts();
         tokio::select! {
             reports = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)) => reports,
             () = watch => Vec::new(),
+            () = self.tell_starts(starts) => Vec::new(),
         }
+    }
+
+    /// Writes down each process that locks a repository: one that dies leaves a lock, and that proves whose it is.
+    async fn tell_starts(&self, starts: Option<broadcast::Receiver<Started>>) {
+        if let Some(mut starts) = starts {
+            while let Ok(Started { repository, pid }) = starts.recv().await {
+                self.recorder.tell(Body::ResticStarted { repository, pid });
+            }
+        }
+        std::future::pending::<()>().await;
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::Tree;
 use crate::failure::Failure;
-use crate::names::{RepositoryName, RunId, ServiceName};
+use crate::names::{RepositoryName, RunId, ServiceName, SnapshotId};
 use crate::plan::{HookKind, Plan, Step, Target};
 use crate::prior::Prior;
 use crate::report::{Report, ServiceReport, SnapshotReport};
@@ -138,6 +138,22 @@ pub enum Body {
         /// Which, and how good.
         snapshot: SnapshotReport,
     },
+    /// These snapshots are gone.
+    Forgotten {
+        /// Of which service.
+        service: ServiceName,
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        snapshots: Vec<SnapshotId>,
+    },
+    /// A process of restic was started that locks a repository: if it dies, this proves whose lock it leaves.
+    ResticStarted {
+        /// Which repository.
+        repository: RepositoryName,
+        /// The process.
+        pid: u32,
+    },
     /// Old trees lie here until they are let go.
     TreesKept {
         /// Of which service.
@@ -197,12 +213,14 @@ impl Body {
             | Self::Mixed { service, .. }
             | Self::Progress { service, .. }
             | Self::SnapshotSaved { service, .. }
+            | Self::Forgotten { service, .. }
             | Self::HookOutput { service, .. }
             | Self::TreesKept { service, .. } => Some(service),
             Self::ServiceFinished { report } => Some(&report.service),
             Self::Note { service, .. } => service.as_ref(),
             Self::RunStarted { .. }
             | Self::Recovering { .. }
+            | Self::ResticStarted { .. }
             | Self::CancelRequested { .. }
             | Self::RunFinished { .. } => None,
         }
@@ -220,6 +238,7 @@ impl Body {
             | Self::Exchanged { .. }
             | Self::PutBack { .. }
             | Self::Mixed { .. }
+            | Self::ResticStarted { .. }
             | Self::RunFinished { .. } => true,
             Self::ServiceStarted { .. }
             | Self::StepFinished { .. }
@@ -227,6 +246,7 @@ impl Body {
             | Self::Started { .. }
             | Self::Progress { .. }
             | Self::SnapshotSaved { .. }
+            | Self::Forgotten { .. }
             | Self::TreesKept { .. }
             | Self::HookOutput { .. }
             | Self::Note { .. }

@@ -29,6 +29,13 @@ pub enum Goal {
         /// Start the services afterwards, also those that were off.
         start: bool,
     },
+    /// These services' snapshots as their policies want them.
+    Forget {
+        /// Where.
+        repository: RepositoryName,
+        /// Whose.
+        services: Vec<ServiceName>,
+    },
     /// These services run.
     Start {
         /// Which.
@@ -55,6 +62,7 @@ impl Goal {
         match self {
             Self::Backup { services, .. }
             | Self::Restore { services, .. }
+            | Self::Forget { services, .. }
             | Self::Start { services }
             | Self::Stop { services }
             | Self::Restart { services, .. } => services,
@@ -66,7 +74,9 @@ impl Goal {
     pub fn repositories(&self) -> &[RepositoryName] {
         match self {
             Self::Backup { repositories, .. } => repositories,
-            Self::Restore { repository, .. } => std::slice::from_ref(repository),
+            Self::Restore { repository, .. } | Self::Forget { repository, .. } => {
+                std::slice::from_ref(repository)
+            }
             Self::Start { .. } | Self::Stop { .. } | Self::Restart { .. } => &[],
         }
     }
@@ -77,6 +87,7 @@ impl Goal {
         match self {
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Forget { .. } => "forget",
             Self::Start { .. } => "start",
             Self::Stop { .. } => "stop",
             Self::Restart { .. } => "restart",

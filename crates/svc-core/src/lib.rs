@@ -5,6 +5,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
 pub mod cancel;
+pub mod care;
 pub mod code;
 pub mod config;
 pub mod dispatch;
@@ -19,6 +20,7 @@ pub mod faults;
 pub mod follow;
 pub mod goal;
 pub mod history;
+pub mod holder;
 pub mod judge;
 mod ledger;
 mod lines;
@@ -39,6 +41,7 @@ pub mod recover;
 pub mod renderer;
 pub mod report;
 pub mod restic;
+pub mod retention;
 pub mod run_log;
 pub mod scope;
 pub mod standing;

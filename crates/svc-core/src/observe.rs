@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::names::{RepositoryName, ServiceName};
 use crate::outside::Outside;
-use crate::records::ServiceRecord;
+use crate::records::{RepositoryRecord, ServiceRecord};
 use crate::restic::Snapshot;
 use crate::scope::Scope;
 
@@ -38,6 +38,8 @@ pub struct Observed {
     pub services: IndexMap<ServiceName, ObservedService>,
     /// The repositories of the goal: their snapshots, oldest first, or why they cannot be used.
     pub repositories: IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>,
+    /// What is known of them.
+    pub known: IndexMap<RepositoryName, RepositoryRecord>,
 }
 
 /// One service as it was seen.
@@ -67,9 +69,11 @@ pub async fn observe(
     let (parts, volumes, repositories) = tokio::join!(
         parts(config, outside, names),
         volumes(config, outside, goal),
-        repositories::observe(config, outside, goal.repositories()),
+        repositories::observe(config, outside, goal),
     );
-    let mut observed = Observed { services: IndexMap::new(), repositories };
+    let known = |name: &RepositoryName| (name.clone(), RepositoryRecord::load(&scope.records_dir(), name));
+    let known = goal.repositories().iter().map(known).collect();
+    let mut observed = Observed { services: IndexMap::new(), repositories, known };
     let (manifests, stages) = (scope.manifests_dir(), scope.stages_dir());
     for (name, parts) in names.iter().zip(parts) {
         let Some(service) = config.services.get(name) else { continue };

@@ -9,7 +9,7 @@ use crate::docker::{ContainerHealth, ContainerState};
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Parts, parts_at_a_glance};
 use crate::outside::Outside;
-use crate::records::{Attempt, ServiceRecord};
+use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
 use crate::scope::Scope;
 use crate::status::{StateWord, state};
 use crate::timers::{self, NextRun};
@@ -88,6 +88,9 @@ pub struct RepositoryOverview {
     pub last_attempt: Option<Attempt>,
     /// Whether the last good one is missing or too old.
     pub overdue: bool,
+    /// Whether the repository was found damaged: then nothing proves that a snapshot in it can be restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 /// Looks at every service: a fixed number of questions for any number of them.
@@ -192,6 +195,7 @@ pub(crate) fn backups(
         let age = known.last_good.as_ref().map(|good| now.duration_since(good.at).unsigned_abs());
         RepositoryOverview {
             repository: name.clone(),
+            damaged: RepositoryRecord::load(&scope.records_dir(), name).damaged.is_some(),
             overdue: age.is_none_or(|age| age > limit),
             last_good: known.last_good,
             last_attempt: known.last_attempt,

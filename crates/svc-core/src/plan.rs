@@ -1,6 +1,7 @@
 //! A plan: what a run will do, step by step, each with its reason. Made by a pure function, shown, then run as it is.
 
 mod backup;
+mod forget;
 mod hooks;
 mod lifecycle;
 mod restore;
@@ -14,11 +15,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use forget::{damaged, held};
 pub use hooks::{HookKind, HookStep};
 pub(crate) use lifecycle::running;
 pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};
-pub use step::{BackupStep, ExchangePair, PlannedStep, StageStep, Step, When};
+pub use step::{BackupStep, ExchangePair, ForgetStep, PlannedStep, StageStep, Step, When};
 pub use target::Target;
 
 use crate::config::Config;
@@ -90,6 +92,15 @@ impl ServicePlan {
 }
 
 impl Plan {
+    /// Has every snapshot count, however little of the data is left: a person said that it was meant.
+    pub fn accept_shrink(&mut self) {
+        for planned in self.services.iter_mut().flat_map(|service| &mut service.steps) {
+            if let Step::Backup(step) = &mut planned.step {
+                step.max_shrink_percent = 100;
+            }
+        }
+    }
+
     /// Whether any service has something done to it.
     #[must_use]
     pub fn has_steps(&self) -> bool {
@@ -101,7 +112,8 @@ impl Plan {
 #[must_use]
 pub fn plan(config: &Config, observed: &Observed, goal: &Goal, now: Timestamp) -> Plan {
     let one = |name: &ServiceName| match goal {
-        Goal::Backup { repositories, .. } => backup::service(config, observed, name, repositories),
+        Goal::Backup { repositories, .. } => backup::service(config, observed, name, repositories, now),
+        Goal::Forget { repository, .. } => forget::service(config, observed, name, repository, now),
         Goal::Restore { repository, start, .. } => {
             restore::service(config, observed, name, &restore::Wish { repository, start: *start, now })
         }
@@ -117,8 +129,8 @@ pub fn plan(config: &Config, observed: &Observed, goal: &Goal, now: Timestamp) -
 fn jobs(goal: &Goal) -> usize {
     match goal {
         Goal::Backup { .. } => 2,
-        // One at a time: what goes wrong with one restore may be wrong with all.
-        Goal::Restore { .. } => 1,
+        // One at a time: what goes wrong with one restore may be wrong with all, and restic forgets alone.
+        Goal::Restore { .. } | Goal::Forget { .. } => 1,
         Goal::Start { .. } | Goal::Stop { .. } | Goal::Restart { .. } => 8,
     }
 }
@@ -136,6 +148,7 @@ fn order(config: &Config, goal: &Goal, services: &mut [ServicePlan]) {
         match goal {
             Goal::Backup { .. } => plan.group = groups.get(&plan.service).copied().unwrap_or(index),
             Goal::Stop { .. } => plan.after = dependents(&names, &edges, &plan.service),
+            Goal::Forget { .. } => {}
             Goal::Start { .. } | Goal::Restart { .. } | Goal::Restore { .. } => {
                 plan.after = edges.get(index).cloned().unwrap_or_default();
             }

@@ -1,5 +1,7 @@
 //! What svc remembers of each service between runs: `<stateDir>/records/<service>.json`.
 
+mod repository;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use repository::{Checked, Damage, Part, Process, RepositoryRecord};
 
 use crate::code::Code;
 use crate::durable;

@@ -139,6 +139,7 @@ impl<'a> Trace<'a> {
                 self.partial.failures.extend(failure.clone());
             }
             Body::SnapshotSaved { snapshot, .. } => self.partial.snapshots.push(snapshot.clone()),
+            Body::Forgotten { snapshots, .. } => self.partial.forgotten.extend(snapshots.iter().cloned()),
             Body::Started { target, .. } => self.started.push(target),
             Body::ServiceFinished { report } => self.report = Some(report.clone()),
             _ => {}

@@ -49,6 +49,9 @@ pub struct ServiceReport {
     /// Its new snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotReport>,
+    /// Snapshots that its policy let go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<SnapshotId>,
     /// The snapshot that it was restored from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<SnapshotId>,
@@ -72,6 +75,7 @@ impl ServiceReport {
             skipped: None,
             failures: Vec::new(),
             snapshots: Vec::new(),
+            forgotten: Vec::new(),
             restored: None,
             kept: Vec::new(),
             downtime_ms: None,

@@ -3,12 +3,16 @@
 mod access;
 mod backup;
 mod capture;
+mod care;
 mod contents;
+mod error;
 pub mod fake;
+mod forget;
 mod installed;
 mod leash;
 mod limits;
 mod listing;
+mod locks;
 mod message;
 mod mount;
 mod open;
@@ -26,6 +30,8 @@ mod verb;
 mod version_note;
 
 pub use access::RepositoryAccess;
+pub use error::{ResticError, ResticFailure};
+pub(crate) use forget::is_locked;
 pub use installed::MINIMUM_VERSION;
 pub(crate) use open::PASSWORD_FILE;
 pub use open::{SecretWarning, open};
@@ -38,11 +44,14 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Policy;
 use crate::names::{RepositoryName, SnapshotId};
 
 /// restic, for the repositories of one configuration. No call asks for a password or waits for ever.
@@ -88,6 +97,123 @@ pub trait Restic: Send + Sync {
         progress: &watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<(), ResticError>;
+
+    /// The same as [`Restic::repository_id`], with a lock of its own taken for a moment: proves also that nobody works there
+    /// alone, and that something can be written.
+    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError>;
+
+    /// What a policy makes of the snapshots of this host that carry any of these tags, taken together; newest first. Takes no
+    /// lock and removes nothing.
+    async fn forget_preview(
+        &self,
+        repository: &RepositoryName,
+        question: &ForgetQuestion,
+    ) -> Result<Vec<Weighed>, ResticError>;
+
+    /// Removes exactly these snapshots; none: nothing is done. One that is gone already is no error.
+    async fn forget(&self, repository: &RepositoryName, ids: &[SnapshotId]) -> Result<(), ResticError>;
+
+    /// Looks whether the repository is sound; with a subset also whether every byte in that part can be read.
+    async fn check(
+        &self,
+        repository: &RepositoryName,
+        subset: Option<Subset>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ResticError>;
+
+    /// Removes data that no snapshot needs; gives restic's own words about it.
+    async fn prune(
+        &self,
+        repository: &RepositoryName,
+        cancel: &CancellationToken,
+    ) -> Result<String, ResticError>;
+
+    /// Has restic remove the locks that it takes for stale. It sends SIGHUP to the process in a lock of this host that is
+    /// younger than half an hour: only to be called when [`crate::holder`] says so.
+    async fn unlock(&self, repository: &RepositoryName) -> Result<(), ResticError>;
+
+    /// The locks that are there, without taking one.
+    async fn locks(&self, repository: &RepositoryName) -> Result<Vec<Lock>, ResticError>;
+
+    /// How much lies in the repository.
+    async fn stats(&self, repository: &RepositoryName) -> Result<Stats, ResticError>;
+
+    /// Tells each process that is about to lock a repository, right after it was started; nothing: there are no processes.
+    fn starts(&self) -> Option<broadcast::Receiver<Started>> {
+        None
+    }
+}
+
+/// A process of restic that locks a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Which repository.
+    pub repository: RepositoryName,
+    /// The process: restic writes its id into the lock.
+    pub pid: u32,
+}
+
+/// Which snapshots a policy is to weigh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgetQuestion {
+    /// They carry any of these.
+    pub tags: Vec<String>,
+    /// They are filed under this one.
+    pub host: String,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// A snapshot and what a policy makes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Why it is kept, in restic's words; none: it would be removed.
+    pub reasons: Vec<String>,
+}
+
+/// One of several parts into which a repository's packs fall by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Subset {
+    /// Which, from 1.
+    pub part: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+/// A lock in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// When it was made or last refreshed: restic does so every five minutes.
+    #[schemars(with = "String")]
+    pub time: Timestamp,
+    /// Whether nobody may work beside it.
+    #[serde(default)]
+    pub exclusive: bool,
+    /// The host of its process.
+    #[serde(rename(deserialize = "hostname"), default)]
+    pub host: String,
+    /// The process.
+    #[serde(default)]
+    pub pid: u32,
+}
+
+/// How much lies in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Bytes as they are stored.
+    #[serde(rename(deserialize = "total_size"), default)]
+    pub stored_bytes: u64,
+    /// The same before compression.
+    #[serde(rename(deserialize = "total_uncompressed_size"), default)]
+    pub uncompressed_bytes: u64,
+    /// Snapshots.
+    #[serde(rename(deserialize = "snapshots_count"), default)]
+    pub snapshots: u64,
 }
 
 /// What one `restic backup` saves.
@@ -133,9 +259,18 @@ pub struct Snapshot {
     pub paths: Vec<PathBuf>,
     /// Files and bytes; nothing for one made before restic 0.17.
     pub counts: Option<Counts>,
+    /// Where its clock stood: restic counts days by it.
+    #[serde(skip, default = "utc")]
+    pub offset: Offset,
 }
 
 impl Snapshot {
+    /// When it was made, as a clock on the wall said then.
+    #[must_use]
+    pub fn wall_clock(&self) -> DateTime {
+        self.offset.to_datetime(self.time)
+    }
+
     /// Whether it carries a tag.
     #[must_use]
     pub fn has_tag(&self, tag: &str) -> bool {
@@ -147,6 +282,10 @@ impl Snapshot {
     pub fn covers(&self, path: &Path) -> bool {
         self.paths.iter().any(|root| path.starts_with(root))
     }
+}
+
+const fn utc() -> Offset {
+    Offset::UTC
 }
 
 /// How much.
@@ -184,159 +323,4 @@ pub struct BackupSummary {
     pub unreadable: Vec<String>,
     /// The snapshot is there, but restic ended with 3 or passed over a source that was gone (0.18 ends with 0 then).
     pub partial: bool,
-}
-
-/// What went wrong with restic.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ResticError {
-    /// There is no restic.
-    #[error("restic is not installed: `{program}` was not found")]
-    Missing {
-        /// What was looked for.
-        program: String,
-    },
-    /// Its version will not do.
-    #[error("restic {found} is too old: svc needs {needed} or newer")]
-    TooOld {
-        /// What is there.
-        found: String,
-        /// What it takes.
-        needed: &'static str,
-    },
-    /// The repository's settings cannot be used.
-    #[error("repository `{repository}` cannot be used: {reason}")]
-    Settings {
-        /// The repository.
-        repository: String,
-        /// What is wrong with them.
-        reason: String,
-    },
-    /// A file with its secrets does not exist.
-    #[error("repository `{repository}` has no {kind}: `{}` does not exist", path.display())]
-    MissingSecret {
-        /// The repository.
-        repository: String,
-        /// `password file` or `environment file`.
-        kind: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
-    /// A secret file is open to others.
-    #[error("secret file `{}` {fault}", path.display())]
-    LooseSecret {
-        /// The file.
-        path: PathBuf,
-        /// To whom, and its mode.
-        fault: String,
-    },
-    /// A secret file may not be read by this user.
-    #[error("secret file `{}` is closed to this user", path.display())]
-    ClosedSecret {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The directory where the repository should be mounted is not a mount point.
-    #[error("repository `{repository}` is not there: `{mount_point}` is not mounted")]
-    NotMounted {
-        /// The repository.
-        repository: String,
-        /// The directory.
-        mount_point: PathBuf,
-    },
-    /// restic ended with a code that says what is wrong, or with one nobody knows.
-    #[error("restic {verb} on repository `{repository}` failed: {kind}")]
-    Failed {
-        /// restic's verb.
-        verb: &'static str,
-        /// The repository.
-        repository: String,
-        /// What kind of failure.
-        kind: ResticFailure,
-        /// The end of what it wrote to stderr, secrets struck out.
-        text: String,
-    },
-    /// It was cancelled, in good order.
-    #[error("restic {verb} was cancelled")]
-    Cancelled {
-        /// restic's verb.
-        verb: &'static str,
-    },
-    /// It did not end in time, and was ended.
-    #[error("restic {verb} on repository `{repository}` did not end within {seconds} s")]
-    Deadline {
-        /// restic's verb.
-        verb: &'static str,
-        /// The repository.
-        repository: String,
-        /// How long was waited.
-        seconds: u64,
-    },
-    /// It stood still for too long, and was ended.
-    #[error("restic {verb} on repository `{repository}` stood still for {seconds} s")]
-    Stalled {
-        /// restic's verb.
-        verb: &'static str,
-        /// The repository.
-        repository: String,
-        /// How long it did.
-        seconds: u64,
-    },
-    /// Some snapshots cannot be read; those that can be are here.
-    #[error("repository `{repository}` is damaged: {} of its snapshots cannot be read", unreadable.len())]
-    DamagedSnapshots {
-        /// The repository.
-        repository: String,
-        /// restic's line about each that cannot.
-        unreadable: Vec<String>,
-        /// The others, oldest first.
-        readable: Vec<Snapshot>,
-    },
-    /// What it wrote makes no sense.
-    #[error("restic {verb} on repository `{repository}` wrote something unexpected: {reason}")]
-    Output {
-        /// restic's verb.
-        verb: &'static str,
-        /// The repository.
-        repository: String,
-        /// What was missing.
-        reason: String,
-    },
-    /// It could not be run at all.
-    #[error("restic could not be run: {reason}")]
-    Spawn {
-        /// What the system said.
-        reason: String,
-    },
-}
-
-/// What restic's exit code and text say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ResticFailure {
-    /// Code 10.
-    #[error("there is no repository")]
-    NoRepository,
-    /// Code 11.
-    #[error("the repository is locked")]
-    Locked,
-    /// Code 12.
-    #[error("wrong password")]
-    WrongPassword,
-    /// The server refuses the user or the key: not the repository's own password.
-    #[error("the server refuses the login")]
-    Denied,
-    /// Its text speaks of a full disk.
-    #[error("no space left")]
-    NoSpace,
-    /// Its text speaks of a connection.
-    #[error("the repository cannot be reached")]
-    Unreachable,
-    /// Its text speaks of damaged data.
-    #[error("the repository is damaged")]
-    Damaged,
-    /// It was killed by this signal.
-    #[error("killed by signal {0}")]
-    Signal(i32),
-    /// Any other code.
-    #[error("exit code {0}")]
-    Code(i32),
 }

@@ -89,10 +89,12 @@ impl ServiceStanding {
 }
 
 impl BackupStanding {
-    /// Whether the last good one is missing or too old, or the last attempt came to less.
+    /// Whether the last good one is missing, too old or unproven, or the last attempt came to less.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        self.known.overdue || self.known.last_attempt.as_ref().is_some_and(|last| last.code != Code::Ok)
+        self.known.overdue
+            || self.known.damaged
+            || self.known.last_attempt.as_ref().is_some_and(|last| last.code != Code::Ok)
     }
 }
 

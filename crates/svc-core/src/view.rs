@@ -100,10 +100,7 @@ impl ServiceView {
                 self.began = Some(at);
                 self.report = None;
             }
-            Body::StepStarted { step, .. } => {
-                self.step = Some((step.clone(), at));
-                self.transfer = None;
-            }
+            Body::StepStarted { step, .. } => self.begin(at, step),
             Body::StepFinished { failure, .. } => {
                 self.step = None;
                 self.transfer = None;
@@ -124,12 +121,19 @@ impl ServiceView {
             | Body::PutBack { .. }
             | Body::Mixed { .. }
             | Body::SnapshotSaved { .. }
+            | Body::Forgotten { .. }
+            | Body::ResticStarted { .. }
             | Body::TreesKept { .. }
             | Body::HookOutput { .. }
             | Body::Note { .. }
             | Body::CancelRequested { .. }
             | Body::RunFinished { .. } => {}
         }
+    }
+
+    fn begin(&mut self, at: Timestamp, step: &Step) {
+        self.step = Some((step.clone(), at));
+        self.transfer = None;
     }
 
     fn stopped(&mut self, at: Timestamp, target: &Target) {

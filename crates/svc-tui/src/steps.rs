@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use svc_core::goal::{Goal, SnapshotChoice};
 use svc_core::names::RepositoryName;
-use svc_core::plan::{BackupStep, PlannedStep, StageStep, Step, Target, When};
+use svc_core::plan::{BackupStep, ForgetStep, PlannedStep, StageStep, Step, Target, When};
+use svc_core::retention::Judged;
 
 use crate::figures;
 use crate::text;
@@ -28,6 +29,7 @@ pub fn headline(goal: &Goal) -> String {
             };
             format!("Restore of {services} from {repositories}: {which}")
         }
+        Goal::Forget { .. } => format!("Retention of {services} in {repositories}"),
         Goal::Start { .. } => format!("Start of {services}"),
         Goal::Stop { .. } => format!("Stop of {services}"),
         Goal::Restart { .. } => format!("Restart of {services}"),
@@ -72,6 +74,7 @@ fn step(step: &Step) -> String {
             format!("exchange {} with what was staged", paths(&live))
         }
         Step::Revert { .. } => "put the old data back and start what ran".to_owned(),
+        Step::Forget(step) => forget(step),
         Step::DropStage { stage } => format!("remove {}", path(stage)),
     }
 }
@@ -82,6 +85,18 @@ fn backup(step: &BackupStep) -> String {
         exclude => format!(" without {}", list(exclude.iter().map(|pattern| quote(pattern)))),
     };
     format!("back up {}{without} to `{}`", paths(&step.sources), step.repository)
+}
+
+fn forget(step: &ForgetStep) -> String {
+    let which = |judged: &Judged| format!("`{}` of {}", judged.id.short(), judged.time.strftime("%F"));
+    let left = match step.left.len() {
+        0 => String::new(),
+        left => format!(", leaving {} whose owner is in doubt", figures::plural(left, "old one", "old ones")),
+    };
+    if step.forget.is_empty() {
+        return format!("forget nothing in `{}`{left}", step.repository);
+    }
+    format!("forget {} in `{}`{left}", list(step.forget.iter().map(which)), step.repository)
 }
 
 fn stage(step: &StageStep) -> String {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use svc_core::event::{Body, Event};
 use svc_core::failure::Failure;
-use svc_core::names::ServiceName;
+use svc_core::names::{ServiceName, SnapshotId};
 use svc_core::plan::{Step, Target};
 use svc_core::report::{ServiceReport, SnapshotReport};
 use svc_core::view::{ServiceView, Transfer, View};
@@ -79,12 +79,18 @@ impl Chapter {
                 lines.iter().map(|line| format!("{whose}: {}", text::clean(line))).collect()
             }
             Body::SnapshotSaved { snapshot, .. } => vec![saved(snapshot)],
+            Body::Forgotten { repository, snapshots, .. } => {
+                let ids: Vec<&str> = snapshots.iter().map(SnapshotId::short).collect();
+                let count = figures::plural(ids.len(), "snapshot", "snapshots");
+                vec![format!("forgot {count} in {repository}: {}", ids.join(", "))]
+            }
             Body::ServiceFinished { report } => ended(report, view),
             Body::ServiceStarted { .. }
             | Body::PriorState { .. }
             | Body::Exchanging { .. }
             | Body::Recovering { .. }
             | Body::TreesKept { .. }
+            | Body::ResticStarted { .. }
             | Body::RunStarted { .. }
             | Body::Note { .. }
             | Body::CancelRequested { .. }

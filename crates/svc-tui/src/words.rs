@@ -154,6 +154,7 @@ pub fn backup(backup: &RepositoryOverview) -> Word {
     let failed = backup.last_attempt.as_ref().is_some_and(|last| last.code != Code::Ok);
     match (&backup.last_good, failed, backup.overdue) {
         (_, true, _) => Word::new('✗', "failed", Tone::Bad),
+        (Some(_), false, _) if backup.damaged => Word::new('✗', "unproven", Tone::Bad),
         (None, false, _) => Word::new('!', "missing", Tone::Warn),
         (Some(_), false, true) => Word::new('!', "overdue", Tone::Warn),
         (Some(_), false, false) => Word::new('✓', "good", Tone::Good),

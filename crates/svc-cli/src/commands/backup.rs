@@ -8,12 +8,13 @@ use svc_core::words;
 use super::usage;
 use crate::args::BackupArgs;
 use crate::context::Context;
-use crate::run;
+use crate::run::{self, Wishes};
 
 /// Saves services to repositories.
 pub(crate) async fn run(context: &Context, args: &BackupArgs) -> Result<Code, Failure> {
     let repositories = words::repositories(&context.config, &args.repositories).map_err(|e| usage(&e))?;
     let services =
         words::services_to_back_up(&context.config, &args.services, &repositories).map_err(|e| usage(&e))?;
-    run::run(context, Goal::Backup { repositories, services }, None, args.watching).await
+    let wishes = Wishes { wait_lock: args.locks.wait_lock.duration(), accept_shrink: args.accept_shrink };
+    run::run_as_wished(context, Goal::Backup { repositories, services }, None, args.watching, wishes).await
 }

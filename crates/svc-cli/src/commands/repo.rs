@@ -1,25 +1,137 @@
 //! `svc repo`.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use svc_core::care::{Care, CheckReport, Reading};
 use svc_core::code::Code;
 use svc_core::failure::Failure;
 use svc_core::words;
+use tokio_util::sync::CancellationToken;
 
 use super::usage;
-use crate::args::{RepoArgs, RepoVerb};
+use crate::args::{LockArgs, RepoArgs, RepoVerb};
 use crate::context::Context;
 use crate::documents::InitDocument;
+use crate::render;
 use crate::run::{document, write_out};
+use crate::signals::Signals;
 
 /// Looks after repositories.
 pub(crate) async fn run(context: &Context, args: &RepoArgs) -> Result<Code, Failure> {
     match &args.verb {
         RepoVerb::Init { repository } => init(context, repository).await,
+        RepoVerb::Check { repository, subset, locks } => {
+            let reading = subset.map_or(Reading::Nothing, |word| word.0);
+            check(context, repository, reading, *locks).await
+        }
+        RepoVerb::Prune { repository, locks } => prune(context, repository, *locks).await,
+        RepoVerb::Unlock { repository } => unlock(context, repository).await,
+        RepoVerb::Stats { repository } => stats(context, repository).await,
     }
 }
 
+/// Does something for a repository; INT and TERM end restic in good order, and their code is the result then.
+async fn care<T>(
+    context: &Context,
+    named: &str,
+    wait: Duration,
+    work: impl AsyncFnOnce(&Care<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let repository = words::repository(&context.config, named).map_err(|e| usage(&e))?;
+    context.warn();
+    context.outside.restic.version().await.map_err(|error| Failure::from(&error))?;
+    let cancel = CancellationToken::new();
+    let care = Care {
+        config: &context.config,
+        scope: &context.scope,
+        outside: &context.outside,
+        repository: &repository,
+        wait,
+        cancel: cancel.clone(),
+        now: Timestamp::now,
+    };
+    let work = work(&care);
+    tokio::pin!(work);
+    let Ok(mut signals) = Signals::listen() else { return work.await };
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            code = signals.next() => if code != Code::Hangup {
+                cancel.cancel();
+                return work.await.map_err(|failure| Failure { code, ..failure });
+            },
+        }
+    }
+}
+
+/// As JSON, or in words.
+fn tell(context: &Context, value: &impl Serialize, words: String) -> Result<(), Failure> {
+    write_out(&if context.global.json { document(value)? } else { words })
+}
+
+async fn check(context: &Context, named: &str, reading: Reading, locks: LockArgs) -> Result<Code, Failure> {
+    if context.global.dry_run {
+        let what = "would be checked, and marked if it is damaged";
+        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
+    }
+    context.require_root("repo check")?;
+    let work = async |care: &Care<'_>| care.check(reading).await;
+    let report = care(context, named, locks.wait_lock.duration(), work).await?;
+    match &report.failure {
+        Some(failure) if !context.global.json => Err(marked(&report, failure)),
+        _ => tell(context, &report, render::checked(&report)).map(|()| report.code),
+    }
+}
+
+/// What it means for the repository, besides what restic says.
+fn marked(report: &CheckReport, failure: &Failure) -> Failure {
+    if report.code != Code::Damaged {
+        return failure.clone();
+    }
+    let message = format!(
+        "repository `{}` is damaged: nothing is removed from it, and its snapshots are unproven",
+        report.repository
+    );
+    let hint = format!(
+        "repair it (https://restic.readthedocs.io/en/stable/077_troubleshooting.html), then: svc repo check {} --subset all",
+        report.repository
+    );
+    Failure { message, ..failure.clone() }.hint(hint)
+}
+
+async fn prune(context: &Context, named: &str, locks: LockArgs) -> Result<Code, Failure> {
+    if context.global.dry_run {
+        let what = "would be rid of what no snapshot needs";
+        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
+    }
+    context.require_root("repo prune")?;
+    let work = async |care: &Care<'_>| care.prune().await;
+    let report = care(context, named, locks.wait_lock.duration(), work).await?;
+    tell(context, &report, render::pruned(&report)).map(|()| Code::Ok)
+}
+
+async fn unlock(context: &Context, named: &str) -> Result<Code, Failure> {
+    let is_trial = context.global.dry_run;
+    if !is_trial {
+        context.require_root("repo unlock")?;
+    }
+    let work = async |care: &Care<'_>| care.unlock(is_trial).await;
+    let report = care(context, named, Duration::ZERO, work).await?;
+    tell(context, &report, render::unlocked(&report, is_trial)).map(|()| Code::Ok)
+}
+
+async fn stats(context: &Context, named: &str) -> Result<Code, Failure> {
+    let work = async |care: &Care<'_>| care.stats().await;
+    let report = care(context, named, Duration::ZERO, work).await?;
+    tell(context, &report, render::stats(&report)).map(|()| Code::Ok)
+}
+
 /// Makes a repository where there is none; one that is there is left alone.
-async fn init(context: &Context, word: &str) -> Result<Code, Failure> {
-    let repository = words::repository(&context.config, word).map_err(|e| usage(&e))?;
+async fn init(context: &Context, named: &str) -> Result<Code, Failure> {
+    let repository = words::repository(&context.config, named).map_err(|e| usage(&e))?;
     if !context.global.dry_run {
         context.require_root("repo init")?;
     }

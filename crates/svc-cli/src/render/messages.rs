@@ -125,6 +125,7 @@ fn again(goal: &Goal, services: &[&ServiceName]) -> String {
             let start = if *start { " --start" } else { "" };
             format!("svc restore {repositories} {one}{snapshot}{start}")
         }
+        Goal::Forget { .. } => format!("svc forget {repositories} {}", joined(services)),
         Goal::Start { .. } => format!("svc start {}", joined(services)),
         Goal::Stop { .. } => format!("svc stop {}", joined(services)),
         Goal::Restart { recreate, .. } => {

@@ -85,12 +85,16 @@ fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)
         Step::Exchange { pairs } => {
             text(format!("exchange {}", figures::plural(pairs.len(), "tree", "trees")))
         }
+        Step::Forget(step) if !step.forget.is_empty() => {
+            text(format!("forget {} in {}", step.forget.len(), step.repository))
+        }
         Step::CheckSources { .. }
         | Step::WriteManifest { .. }
         | Step::RecordPrior { .. }
         | Step::AwaitHealth { .. }
         | Step::VerifyStage(_)
         | Step::Revert { .. }
+        | Step::Forget(_)
         | Step::DropStage { .. } => None,
     }
 }

@@ -1,13 +1,15 @@
 //! Which snapshots are kept.
 
+use std::fmt;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decode::{Decoder, Fields, Node};
 use super::scalar::number;
 
 /// Which snapshots are kept: restic's `--keep-*` counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// The last n.
@@ -25,6 +27,18 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Each count with its word, in restic's order.
+    pub(crate) fn counts(&self) -> [(&'static str, Option<u32>); 6] {
+        [
+            ("last", self.last),
+            ("hourly", self.hourly),
+            ("daily", self.daily),
+            ("weekly", self.weekly),
+            ("monthly", self.monthly),
+            ("yearly", self.yearly),
+        ]
+    }
+
     /// Reads a policy; nothing when it would keep nothing, for then today's tool deletes nothing either.
     pub(super) fn decode(node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
         let mut f = Fields::open(node, d)?;
@@ -50,5 +64,12 @@ impl Policy {
         }
         f.finish(d);
         (!empty).then_some(policy)
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = self.counts().into_iter().filter_map(|(word, count)| Some(format!("{word} {}", count?)));
+        f.write_str(&set.collect::<Vec<_>>().join(", "))
     }
 }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::names::RepositoryName;
 use crate::observe::{Parts, reach, sources_of};
 use crate::outside::Outside;
+use crate::records::RepositoryRecord;
 use crate::scope::Scope;
 use crate::systemd::ManagerState;
 
@@ -78,6 +79,10 @@ pub(super) fn in_use(config: &Config) -> impl Iterator<Item = &RepositoryName> {
 
 async fn repository(config: &Config, scope: &Scope, outside: &Outside, name: &RepositoryName) -> Finding {
     let check = format!("repository {name}");
+    // What a check has found counts also while the repository opens well.
+    if let Some(damage) = RepositoryRecord::load(&scope.records_dir(), name).damaged {
+        return Finding::problem(&check, crate::plan::damaged(name, &damage));
+    }
     let look = async {
         match reach(config, outside, name).await {
             Ok(id) => {

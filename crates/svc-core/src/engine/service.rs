@@ -1,6 +1,8 @@
 //! One service's part of a run: its steps in order, and after a failure those that put things back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::{Engine, caught, millis};
 use crate::code::Code;
@@ -23,6 +25,8 @@ pub(super) struct ServiceRun<'a> {
     /// Repositories that took no snapshot, and why.
     pub(super) unsaved: Vec<(RepositoryName, Code)>,
     began: Instant,
+    /// The same by the clock that can be set.
+    pub(super) began_at: Timestamp,
     pub(super) aborted: bool,
     /// Another process began it and died.
     pub(super) resumed: bool,
@@ -33,8 +37,8 @@ impl<'a> ServiceRun<'a> {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
         let (aborted, resumed) = (false, false);
-        let began = Instant::now();
-        Self { engine, goal, plan, ledger, report, unsaved, began, aborted, resumed }
+        let (began, began_at) = (Instant::now(), (engine.now)());
+        Self { engine, goal, plan, ledger, report, unsaved, began, began_at, aborted, resumed }
     }
 
     /// Goes on where a run died.
@@ -64,6 +68,11 @@ impl<'a> ServiceRun<'a> {
         announced.map_err(|error| Failure::from_error(Code::NoSpace, &error))?;
         self.ledger.apply(&body, Instant::now());
         Ok(())
+    }
+
+    /// How long it has been at work, by a clock that cannot be set.
+    pub(super) fn lasts(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Runs to the end and reports.
@@ -151,6 +160,7 @@ impl<'a> ServiceRun<'a> {
             Step::VerifyStage(step) => self.verify_stage(step).await,
             Step::Exchange { pairs } => self.exchange(pairs).await,
             Step::Revert { stop, start, .. } => self.revert(stop, start).await,
+            Step::Forget(step) => self.forget(step).await,
             Step::DropStage { stage } => self.drop_stage(stage, when).await,
         }
     }

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::code::Code;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::goal::Goal;
 use crate::names::RepositoryName;
 use crate::outside::Outside;
 use crate::restic::{ResticError, Snapshot};
@@ -12,7 +13,8 @@ use crate::restic::{ResticError, Snapshot};
 type Repositories = IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>;
 
 /// Probes these repositories side by side.
-pub(super) async fn observe(config: &Config, outside: &Outside, names: &[RepositoryName]) -> Repositories {
+pub(super) async fn observe(config: &Config, outside: &Outside, goal: &Goal) -> Repositories {
+    let names = goal.repositories();
     if names.is_empty() {
         return IndexMap::new();
     }
@@ -20,14 +22,26 @@ pub(super) async fn observe(config: &Config, outside: &Outside, names: &[Reposit
         let failure = Failure::from(&error);
         return names.iter().map(|name| (name.clone(), Err(failure.clone()))).collect();
     }
-    let probes = names.iter().map(|name| probe(config, outside, name));
+    let probes = names.iter().map(|name| probe(config, outside, name, writes(goal)));
     let results = futures_util::future::join_all(probes).await;
     names.iter().cloned().zip(results).collect()
 }
 
+/// Whether something will be written there: then a lock that would stand in the way has to show before anything stops.
+const fn writes(goal: &Goal) -> bool {
+    matches!(goal, Goal::Backup { .. } | Goal::Forget { .. })
+}
+
 /// One `cat config`, then one `snapshots`: a wrong password is tried once only.
-async fn probe(config: &Config, outside: &Outside, name: &RepositoryName) -> Result<Vec<Snapshot>, Failure> {
-    reach(config, outside, name).await?;
+async fn probe(
+    config: &Config,
+    outside: &Outside,
+    name: &RepositoryName,
+    writes: bool,
+) -> Result<Vec<Snapshot>, Failure> {
+    let restic = &outside.restic;
+    let found = if writes { restic.knock(name).await } else { restic.repository_id(name).await };
+    pinned(config, name, found)?;
     outside.restic.snapshots(name).await.map_err(|error: ResticError| Failure::from(&error))
 }
 
@@ -37,8 +51,15 @@ pub(crate) async fn reach(
     outside: &Outside,
     name: &RepositoryName,
 ) -> Result<String, Failure> {
-    let failed = |error: ResticError| Failure::from(&error);
-    let found = outside.restic.repository_id(name).await.map_err(failed)?;
+    pinned(config, name, outside.restic.repository_id(name).await)
+}
+
+fn pinned(
+    config: &Config,
+    name: &RepositoryName,
+    found: Result<String, ResticError>,
+) -> Result<String, Failure> {
+    let found = found.map_err(|error| Failure::from(&error))?;
     let pinned = config.repositories.get(name).and_then(|repository| repository.id.as_ref());
     if let Some(pinned) = pinned.filter(|pinned| **pinned != found) {
         let message = format!("another repository is at the place of `{name}`");

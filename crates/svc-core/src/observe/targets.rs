@@ -227,6 +227,7 @@ mod tests {
             tags: Vec::new(),
             paths: vec!["/data/docker/volumes/db/_data".into()],
             counts: None,
+            offset: jiff::tz::Offset::UTC,
         };
         let live = Path::new("/var/lib/docker/volumes/db/_data");
         assert_eq!(in_snapshot(live, "db", &snapshot), Path::new("/data/docker/volumes/db/_data"));

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::hooks;
 use super::lifecycle::{self, down_waves, held_wave, up_waves};
-use super::{BackupStep, ServicePlan, Step, Target, When, snapshots_of};
+use super::{BackupStep, ServicePlan, Step, Target, When, forget, snapshots_of};
 use crate::code::Code;
 use crate::config::{Config, Freeze, Quiesce, Service};
 use crate::failure::Failure;
@@ -18,6 +20,7 @@ pub(super) fn service(
     observed: &Observed,
     name: &ServiceName,
     repositories: &[RepositoryName],
+    now: Timestamp,
 ) -> ServicePlan {
     let plan = ServicePlan::empty(name.clone());
     let (Some(service), Some(seen)) = (config.services.get(name), observed.services.get(name)) else {
@@ -43,6 +46,9 @@ pub(super) fn service(
         return if plan.refused.is_empty() { plan.skip("none of these repositories takes it") } else { plan };
     }
     add_steps(&mut plan, config, service, seen, &sources, &usable);
+    for (repository, _) in &usable {
+        forget::add(&mut plan, config, observed, repository, now, Some(now));
+    }
     plan
 }
 

@@ -7,8 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HookKind, HookStep, Target};
+use crate::config::Policy;
+use crate::failure::Failure;
 use crate::names::{RepositoryName, SnapshotId};
 use crate::restic::Counts;
+use crate::retention::{Judged, Owner};
 
 /// A step, when it runs, and why it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +47,7 @@ impl When {
     }
 }
 
-/// What is done. Pause, freeze, hooks and forget have their places between these.
+/// What is done. Pause, freeze and hooks have their places between these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "camelCase")]
 pub enum Step {
@@ -117,6 +120,8 @@ pub enum Step {
         /// What ran before, in order.
         start: Vec<Vec<Target>>,
     },
+    /// Has those snapshots of the service removed that its policy does not keep.
+    Forget(Box<ForgetStep>),
     /// Removes a stage of which nothing is needed any more.
     DropStage {
         /// Its directory.
@@ -151,6 +156,31 @@ pub struct BackupStep {
     /// When to give up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+}
+
+/// What is forgotten of one service in one repository. restic weighs once more; what it removes then and is not among
+/// these stays for the next time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForgetStep {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Whose.
+    pub owner: Owner,
+    /// The tags that find the service's snapshots and no others.
+    pub tags: Vec<String>,
+    /// What is kept.
+    pub policy: Policy,
+    /// These go.
+    pub forget: Vec<Judged>,
+    /// These stay, each with its reasons.
+    pub keep: Vec<Judged>,
+    /// These are perhaps the service's, and are left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Judged>,
+    /// Why nothing goes, known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Failure>,
 }
 
 /// One stage: the part of a snapshot that goes to one file system.
@@ -199,6 +229,7 @@ impl Step {
             | Self::Stage(_)
             | Self::Exchange { .. }
             | Self::Revert { .. }
+            | Self::Forget(_)
             | Self::DropStage { .. } => true,
         }
     }
@@ -208,7 +239,7 @@ impl Step {
     pub(crate) const fn ends_the_rest(&self) -> bool {
         match self {
             // One repository's failure does not keep the next one from its snapshot.
-            Self::Backup(_) | Self::DropStage { .. } => false,
+            Self::Backup(_) | Self::Forget(_) | Self::DropStage { .. } => false,
             Self::Hook(hook) => matches!(hook.kind, HookKind::Pre),
             _ => true,
         }
@@ -231,6 +262,7 @@ impl Step {
             Self::VerifyStage(_) => "verifying",
             Self::Exchange { .. } => "exchanging",
             Self::Revert { .. } => "putting back",
+            Self::Forget(_) => "forgetting",
             Self::DropStage { .. } => "cleaning up",
         }
     }

@@ -65,6 +65,7 @@ impl ResticProgram {
     ) -> Result<BackupSummary, ResticError> {
         // An unmounted disk would get its backup below the mount point.
         self.check_mount(repository).await?;
+        let _gate = self.beside_others(repository).await;
         let stdin = Some(source_list(request));
         let invocation = Invocation { verb: Verb::Backup, repository, arguments: arguments(request), stdin };
         let mut transfer = Transfer::new(progress);
@@ -102,6 +103,8 @@ fn judge(
 fn arguments(request: &BackupRequest) -> Vec<OsString> {
     // The sources come through stdin, each ended by NUL: no name can be an option, two names or too long a line.
     let mut arguments: Vec<OsString> = vec!["--json".into(), "--files-from-raw=-".into()];
+    // The service may be down: only what is over soon is waited for, such as another run's `forget`.
+    arguments.push("--retry-lock=1m".into());
     arguments.push(option("--host", &request.host));
     arguments.extend(request.tags.iter().map(|tag| option("--tag", tag)));
     arguments.extend(request.exclude.iter().map(|pattern| option("--exclude", pattern)));
@@ -128,8 +131,15 @@ mod tests {
             parent: Some("a".repeat(64).parse().unwrap()),
         };
         let parent = format!("--parent={}", "a".repeat(64));
-        let expected =
-            ["--json", "--files-from-raw=-", "--host=-h", "--tag=svc:a", "--tag=-x", "--exclude=--help"];
+        let expected = [
+            "--json",
+            "--files-from-raw=-",
+            "--retry-lock=1m",
+            "--host=-h",
+            "--tag=svc:a",
+            "--tag=-x",
+            "--exclude=--help",
+        ];
         assert_eq!(arguments(&request), [expected.as_slice(), &[&parent]].concat());
         assert_eq!(source_list(&request), b"/a\nb\0/-c\0");
     }

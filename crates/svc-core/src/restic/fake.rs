@@ -1,5 +1,6 @@
 //! A restic in memory, as forgetful and as misleading as the real one, with faults on demand.
 
+mod care;
 mod fault;
 mod repository;
 mod tree;
@@ -17,8 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BackupRequest, BackupSummary, Counts, Progress, Restic, ResticError, ResticFailure, RestoreRequest,
-    Snapshot, Verb,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Restic, ResticError, ResticFailure,
+    RestoreRequest, Snapshot, Stats, Subset, Verb, Weighed,
 };
 use crate::names::{RepositoryName, SnapshotId};
 use fault::{Faults, failed};
@@ -41,6 +42,12 @@ pub enum Call {
     Contents(RepositoryName, SnapshotId, Vec<PathBuf>),
     /// `restore` from this repository.
     Restore(RepositoryName, RestoreRequest),
+    /// `forget_preview` in this repository.
+    Preview(RepositoryName, ForgetQuestion),
+    /// `forget` of these.
+    Forget(RepositoryName, Vec<SnapshotId>),
+    /// Any other verb.
+    Other(Verb, RepositoryName),
 }
 
 impl Call {
@@ -55,6 +62,8 @@ impl Call {
             Self::Backup(..) => Verb::Backup,
             Self::Contents(..) => Verb::Ls,
             Self::Restore(..) => Verb::Restore,
+            Self::Preview(..) | Self::Forget(..) => Verb::Forget,
+            Self::Other(verb, _) => *verb,
         }
     }
 
@@ -66,7 +75,10 @@ impl Call {
             | Self::Snapshots(name)
             | Self::Backup(name, _)
             | Self::Contents(name, ..)
-            | Self::Restore(name, _) => name.as_str(),
+            | Self::Restore(name, _)
+            | Self::Preview(name, _)
+            | Self::Forget(name, _)
+            | Self::Other(_, name) => name.as_str(),
         }
     }
 }
@@ -319,6 +331,65 @@ impl Restic for FakeRestic {
         })?;
         progress.send_replace(Progress { done, total: Some(done) });
         Ok(())
+    }
+
+    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+        let call = Call::RepositoryId(repository.clone());
+        self.alone(call, false, |open| Ok(open.id.clone().unwrap_or_default())).await
+    }
+
+    async fn forget_preview(
+        &self,
+        repository: &RepositoryName,
+        question: &ForgetQuestion,
+    ) -> Result<Vec<Weighed>, ResticError> {
+        self.call(Call::Preview(repository.clone(), question.clone()), &CancellationToken::new()).await?;
+        self.open(repository, Verb::Forget, |open| Ok(open.weigh(question)))
+    }
+
+    async fn forget(&self, repository: &RepositoryName, ids: &[SnapshotId]) -> Result<(), ResticError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let call = Call::Forget(repository.clone(), ids.to_vec());
+        let remove = |open: &mut FakeRepository| {
+            open.remove(ids);
+            Ok(())
+        };
+        self.alone(call, true, remove).await
+    }
+
+    async fn check(
+        &self,
+        repository: &RepositoryName,
+        subset: Option<Subset>,
+        _cancel: &CancellationToken,
+    ) -> Result<(), ResticError> {
+        let call = Call::Other(Verb::Check, repository.clone());
+        self.alone(call, true, |open| open.check_data(repository, subset)).await
+    }
+
+    async fn prune(&self, repository: &RepositoryName, _: &CancellationToken) -> Result<String, ResticError> {
+        self.alone(Call::Other(Verb::Prune, repository.clone()), true, |_| Ok("done\n".to_owned())).await
+    }
+
+    async fn unlock(&self, repository: &RepositoryName) -> Result<(), ResticError> {
+        self.call(Call::Other(Verb::Unlock, repository.clone()), &CancellationToken::new()).await?;
+        let now = self.state().now;
+        self.open(repository, Verb::Unlock, |open| {
+            open.unlock(now);
+            Ok(())
+        })
+    }
+
+    async fn locks(&self, repository: &RepositoryName) -> Result<Vec<Lock>, ResticError> {
+        self.call(Call::Other(Verb::List, repository.clone()), &CancellationToken::new()).await?;
+        self.open(repository, Verb::List, |open| Ok(open.locks.clone()))
+    }
+
+    async fn stats(&self, repository: &RepositoryName) -> Result<Stats, ResticError> {
+        self.call(Call::Other(Verb::Stats, repository.clone()), &CancellationToken::new()).await?;
+        self.open(repository, Verb::Stats, |open| Ok(open.stats()))
     }
 }
 

@@ -41,11 +41,12 @@ impl Limits {
             Verb::Version => Some(Duration::from_secs(10)),
             // restic itself would try a dead server for a quarter of an hour.
             Verb::Cat => Some(Duration::from_mins(1)),
-            Verb::Init => Some(Duration::from_mins(2)),
+            Verb::Init | Verb::List | Verb::Unlock => Some(Duration::from_mins(2)),
             Verb::Snapshots => Some(Duration::from_mins(5)),
-            Verb::Ls => Some(Duration::from_mins(30)),
+            Verb::Ls | Verb::Stats => Some(Duration::from_mins(30)),
+            Verb::Forget => Some(Duration::from_mins(20)),
             // They take as long as they get on.
-            Verb::Backup | Verb::Restore => None,
+            Verb::Backup | Verb::Restore | Verb::Check | Verb::Prune => None,
         };
         let transfer = own.is_none();
         JobLimits {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
+use serde::{Deserialize, Deserializer};
 use tokio_util::sync::CancellationToken;
 
 use super::program::{Invocation, ResticProgram, odd};
@@ -12,15 +14,27 @@ use crate::names::{RepositoryName, SnapshotId};
 
 /// A snapshot in restic's own words.
 #[derive(Deserialize)]
-struct Listed {
-    id: SnapshotId,
-    time: Timestamp,
+pub(super) struct Listed {
+    pub(super) id: SnapshotId,
+    time: Made,
     #[serde(default)]
     hostname: String,
     tags: Option<Vec<String>>,
     #[serde(default)]
     paths: Vec<PathBuf>,
     summary: Option<ListedSummary>,
+}
+
+/// When it was made, and where the clock stood.
+struct Made(Timestamp, Offset);
+
+impl<'de> Deserialize<'de> for Made {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = text.parse().map_err(serde::de::Error::custom)?;
+        let pieces = Pieces::parse(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(time, pieces.to_numeric_offset().unwrap_or(Offset::UTC)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,7 +53,8 @@ impl From<Listed> for Snapshot {
         });
         Self {
             id: listed.id,
-            time: listed.time,
+            time: listed.time.0,
+            offset: listed.time.1,
             host: listed.hostname,
             tags: listed.tags.unwrap_or_default(),
             paths: listed.paths,
@@ -96,6 +111,7 @@ mod tests {
         assert_eq!((snapshots[0].counts, snapshots[0].tags.len()), (None, 0));
         assert_eq!(snapshots[1].counts, Some(Counts { files: 35, bytes: 250 }));
         assert_eq!((snapshots[1].host.as_str(), snapshots[1].has_tag("t")), ("H", true));
+        assert_eq!(snapshots[1].wall_clock().to_string(), "2026-11-20T10:06:42.045");
     }
 
     #[test]

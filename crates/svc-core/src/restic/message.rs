@@ -82,11 +82,13 @@ impl Summary {
 pub(super) struct ItemError {
     error: ErrorText,
     pub(super) item: String,
+    /// `check` says it so.
+    message: String,
 }
 
 impl ItemError {
     pub(super) fn text(&self) -> &str {
-        &self.error.message
+        if self.error.message.is_empty() { &self.message } else { &self.error.message }
     }
 }
 

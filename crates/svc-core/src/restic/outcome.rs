@@ -38,6 +38,9 @@ const DAMAGED: &[&str] = &[
     "invalid lock file",
     "wrong data returned",
     "hash does not match",
+    // The last words of `check` and `prune`.
+    "repository contains errors",
+    "packs from index missing in repo",
     // What restic makes of a file that is cut down to a few bytes.
     "panic: runtime error: slice bounds out of range",
 ];

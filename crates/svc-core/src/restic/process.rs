@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,8 @@ use super::capture::{Capture, input};
 use super::leash::Leash;
 use super::stall::{Stall, bytes_moved};
 use super::stderr::{Heard, Stderr};
-use super::{Progress, Redactor};
+use super::{Progress, Redactor, Started};
+use crate::names::RepositoryName;
 
 /// How often a running process's output is looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -30,6 +32,8 @@ pub(super) struct Job<'a> {
     pub(super) stdin: Option<Vec<u8>>,
     pub(super) redactor: Redactor,
     pub(super) limits: JobLimits,
+    /// Who is told its process id; nobody: it takes no lock.
+    pub(super) told: Option<(broadcast::Sender<Started>, RepositoryName)>,
 }
 
 /// When a process has had its time.
@@ -91,6 +95,10 @@ impl Sink for Vec<u8> {
 pub(super) async fn run(job: Job<'_>, sink: &mut dyn Sink, cancel: &CancellationToken) -> io::Result<Ended> {
     let (stdout, stderr) = (Capture::new("restic-stdout")?, Capture::new("restic-stderr")?);
     let child = start(&job, &stdout, &stderr)?;
+    if let Some(((sender, repository), pid)) = job.told.zip(child.id()) {
+        // Nobody may be listening.
+        let _ = sender.send(Started { repository, pid });
+    }
     let limits = job.limits;
     let heard = Stderr::new(job.redactor);
     let mut running = Running { leash: Leash::new(child, limits.kill_after), stdout, stderr, heard, sink };

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, broadcast, watch};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::installed::{find, version};
 use super::limits::Limits;
 use super::outcome::kind;
 use super::process::{Ended, Job, Sink, Stop, run};
+use super::repository::Locking;
 use super::version_note;
 use super::{
-    BackupRequest, BackupSummary, Counts, Progress, Redactor, RepositoryAccess, Restic, ResticError,
-    RestoreRequest, Snapshot, Verb,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Redactor, RepositoryAccess, Restic,
+    ResticError, ResticFailure, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
 };
 use crate::names::{RepositoryName, SnapshotId};
 
@@ -42,7 +46,17 @@ pub struct ResticProgram {
     /// The program and its version.
     found: OnceCell<(PathBuf, String)>,
     pub(super) limits: Limits,
+    gates: BTreeMap<RepositoryName, Arc<RwLock<()>>>,
+    /// Tells of processes that lock a repository.
+    starts: broadcast::Sender<Started>,
 }
+
+/// What needs a repository alone waits so long for backups of the same run.
+const GATE: Duration = Duration::from_mins(1);
+const GATE_LOOK: Duration = Duration::from_millis(250);
+
+/// So many starts wait for a listener that is busy.
+const STARTS_KEPT: usize = 64;
 
 /// A call: its verb, where, and what comes after the verb.
 pub(super) struct Invocation<'a> {
@@ -59,7 +73,9 @@ impl ResticProgram {
         settings: ResticSettings,
         repositories: BTreeMap<RepositoryName, Result<RepositoryAccess, ResticError>>,
     ) -> Self {
-        Self { settings, repositories, found: OnceCell::new(), limits: Limits::default() }
+        let starts = broadcast::Sender::new(STARTS_KEPT);
+        let gates = repositories.keys().map(|name| (name.clone(), Arc::default())).collect();
+        Self { settings, repositories, found: OnceCell::new(), limits: Limits::default(), gates, starts }
     }
 
     pub(super) fn access(&self, name: &RepositoryName) -> Result<&RepositoryAccess, ResticError> {
@@ -69,6 +85,33 @@ impl ResticProgram {
                 repository: name.to_string(),
                 reason: "it is not among those of services.json".to_owned(),
             }),
+        }
+    }
+
+    /// Held while restic works beside others in a repository: waits for one that needs it alone, which is over soon.
+    pub(super) async fn beside_others(&self, name: &RepositoryName) -> Option<OwnedRwLockReadGuard<()>> {
+        Some(Arc::clone(self.gates.get(name)?).read_owned().await)
+    }
+
+    /// Held while restic needs a repository alone. Waits until nothing of this process is at work there, and keeps nothing
+    /// from beginning meanwhile: a service may be down for it.
+    pub(super) async fn alone(
+        &self,
+        verb: Verb,
+        name: &RepositoryName,
+    ) -> Result<Option<OwnedRwLockWriteGuard<()>>, ResticError> {
+        let Some(gate) = self.gates.get(name) else { return Ok(None) };
+        let end = Instant::now() + GATE;
+        loop {
+            if let Ok(guard) = Arc::clone(gate).try_write_owned() {
+                return Ok(Some(guard));
+            }
+            if Instant::now() >= end {
+                let (verb, repository) = (verb.as_str(), name.to_string());
+                let text = "a backup of the same run is at work there".to_owned();
+                return Err(ResticError::Failed { verb, repository, kind: ResticFailure::Locked, text });
+            }
+            sleep(GATE_LOOK).await;
         }
     }
 
@@ -109,13 +152,15 @@ impl ResticProgram {
         if cancel.is_cancelled() {
             return Err(ResticError::Cancelled { verb: verb.as_str() });
         }
+        let locks = !own.iter().any(|argument| argument == "--no-lock");
+        let told = locks.then(|| (self.starts.clone(), repository.clone()));
         let mut arguments = vec![OsString::from(verb.as_str())];
         arguments.extend_from_slice(access.arguments());
         arguments.extend(own);
         let variables: Vec<_> =
             access.variables().iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
         let job = self.job(program, verb, arguments, &variables, access.redactor().clone());
-        run(Job { stdin, ..job }, sink, cancel).await.map_err(|error| spawn(&error))
+        run(Job { stdin, told, ..job }, sink, cancel).await.map_err(|error| spawn(&error))
     }
 
     /// Runs restic; everything but its code 0 is an error.
@@ -150,7 +195,8 @@ impl ResticProgram {
         // Last, so that no repository changes what svc reads: its texts, and two lines of progress a second.
         let fixed = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("RESTIC_PROGRESS_FPS", "2")];
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
-        Job { program, arguments, environment, stdin: None, redactor, limits: self.limits.of(verb) }
+        let limits = self.limits.of(verb);
+        Job { program, arguments, environment, stdin: None, redactor, limits, told: None }
     }
 }
 
@@ -203,7 +249,7 @@ impl Restic for ResticProgram {
     }
 
     async fn repository_id(&self, repository: &RepositoryName) -> Result<String, ResticError> {
-        self.read_id(repository).await
+        self.read_id(repository, Locking::None).await
     }
 
     async fn init(&self, repository: &RepositoryName) -> Result<String, ResticError> {
@@ -241,6 +287,55 @@ impl Restic for ResticProgram {
         cancel: &CancellationToken,
     ) -> Result<(), ResticError> {
         self.write_files(repository, request, progress, cancel).await
+    }
+
+    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+        self.read_id(repository, Locking::Own).await
+    }
+
+    async fn forget_preview(
+        &self,
+        repository: &RepositoryName,
+        question: &ForgetQuestion,
+    ) -> Result<Vec<Weighed>, ResticError> {
+        self.weigh(repository, question).await
+    }
+
+    async fn forget(&self, repository: &RepositoryName, ids: &[SnapshotId]) -> Result<(), ResticError> {
+        self.remove_snapshots(repository, ids).await
+    }
+
+    async fn check(
+        &self,
+        repository: &RepositoryName,
+        subset: Option<Subset>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ResticError> {
+        self.look_whether_sound(repository, subset, cancel).await
+    }
+
+    async fn prune(
+        &self,
+        repository: &RepositoryName,
+        cancel: &CancellationToken,
+    ) -> Result<String, ResticError> {
+        self.remove_unused(repository, cancel).await
+    }
+
+    async fn unlock(&self, repository: &RepositoryName) -> Result<(), ResticError> {
+        self.remove_stale_locks(repository).await
+    }
+
+    async fn locks(&self, repository: &RepositoryName) -> Result<Vec<Lock>, ResticError> {
+        self.read_locks(repository).await
+    }
+
+    async fn stats(&self, repository: &RepositoryName) -> Result<Stats, ResticError> {
+        self.count_all(repository).await
+    }
+
+    fn starts(&self) -> Option<broadcast::Receiver<Started>> {
+        Some(self.starts.subscribe())
     }
 }
 

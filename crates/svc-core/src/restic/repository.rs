@@ -14,11 +14,27 @@ struct Config {
     id: String,
 }
 
+/// Whether restic takes a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Locking {
+    /// None: works from read-only media and beside anybody.
+    None,
+    /// Its own, beside others that are not exclusive.
+    Own,
+}
+
 impl ResticProgram {
     /// The id in the repository's `config`: one process, one try of the password.
-    pub(super) async fn read_id(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+    pub(super) async fn read_id(
+        &self,
+        repository: &RepositoryName,
+        locking: Locking,
+    ) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
-        let arguments = ["config", "--json", "--no-lock"].map(Into::into).to_vec();
+        let mut arguments = ["config", "--json"].map(Into::into).to_vec();
+        if locking == Locking::None {
+            arguments.push("--no-lock".into());
+        }
         let invocation = Invocation { verb: Verb::Cat, repository, arguments, stdin: None };
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;

@@ -122,6 +122,11 @@ impl Heard {
         self.said_at_exit.or(self.said_before)
     }
 
+    /// What it said was wrong before its last words.
+    pub(super) const fn said_before(&self) -> Option<ResticFailure> {
+        self.said_before
+    }
+
     /// Why it was still trying, if it was.
     pub(super) const fn retried_for(&self) -> Option<ResticFailure> {
         self.retried_for

@@ -19,6 +19,18 @@ pub enum Verb {
     Ls,
     /// `restore`: writes files.
     Restore,
+    /// `forget`: removes snapshots, or says which a policy would.
+    Forget,
+    /// `check`: looks whether a repository is sound.
+    Check,
+    /// `prune`: removes what no snapshot needs.
+    Prune,
+    /// `unlock`: removes stale locks.
+    Unlock,
+    /// `list locks`.
+    List,
+    /// `stats`: how much lies in a repository.
+    Stats,
 }
 
 impl Verb {
@@ -33,6 +45,12 @@ impl Verb {
             Self::Backup => "backup",
             Self::Ls => "ls",
             Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Check => "check",
+            Self::Prune => "prune",
+            Self::Unlock => "unlock",
+            Self::List => "list",
+            Self::Stats => "stats",
         }
     }
 }

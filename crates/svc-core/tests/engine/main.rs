@@ -27,6 +27,8 @@ mod restore_faults;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod show;

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::fmt::Write;
 
-use svc_core::plan::{ExchangePair, Plan, PlannedStep, ServicePlan, Step, When};
+use svc_core::plan::{ExchangePair, ForgetStep, Plan, PlannedStep, ServicePlan, Step, When};
+use svc_core::retention::Judged;
 
 use crate::house::House;
 
@@ -76,8 +77,14 @@ fn what(step: &Step) -> String {
             let waves = |waves: &Vec<Vec<_>>| list(waves.iter().map(|wave| format!("[{}]", list(wave))));
             format!("revert, stopping {} and starting {}", waves(stop), waves(start))
         }
+        Step::Forget(step) => forget(step),
         Step::DropStage { stage } => format!("drop {}", stage.display()),
     }
+}
+
+fn forget(step: &ForgetStep) -> String {
+    let ids = |all: &[Judged]| list(all.iter().map(|one| one.id.short()));
+    format!("forget in {}: {}, leaving [{}]", step.repository, ids(&step.forget), ids(&step.left))
 }
 
 fn pair(pair: &ExchangePair) -> String {

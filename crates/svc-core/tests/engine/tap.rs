@@ -2,7 +2,6 @@
 
 use std::future::{Future, pending};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,15 +9,12 @@ use async_trait::async_trait;
 use svc_core::docker::{
     Container, ContainerDetails, Docker, DockerError, Happenings, LogQuery, Volume, Writing,
 };
-use svc_core::names::{RepositoryName, SnapshotId, UnitName};
+use svc_core::names::UnitName;
 use svc_core::outside::Outside;
-use svc_core::restic::{
-    BackupRequest, BackupSummary, Counts, Progress, Restic, ResticError, ResticFailure, RestoreRequest,
-    Snapshot,
-};
 use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails};
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
+
+mod restic;
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +167,7 @@ impl Tap {
 /// Whether a call changes something.
 fn is_order(call: &str) -> bool {
     let word = call.split(' ').nth(1).unwrap();
-    ["start", "stop", "restart", "pause", "unpause", "backup", "restore"].contains(&word)
+    ["start", "stop", "restart", "pause", "unpause", "backup", "restore", "forget"].contains(&word)
 }
 
 struct Tapped<T: ?Sized> {
@@ -193,17 +189,6 @@ fn docker_error(mishap: Mishap) -> DockerError {
         Mishap::Late => DockerError::Deadline { action: "answer".into(), seconds: 60 },
         _ => DockerError::Refused { action: "do it".into(), reason: "tapped".into() },
     }
-}
-
-fn restic_error(mishap: Mishap) -> ResticError {
-    let (verb, repository, text) = ("verb", "tap".to_owned(), "tapped".to_owned());
-    let kind = match mishap {
-        Mishap::Unreachable => ResticFailure::Unreachable,
-        Mishap::Late => return ResticError::Deadline { verb, repository, seconds: 60 },
-        Mishap::LostAnswer => ResticFailure::Signal(9),
-        _ => ResticFailure::Code(1),
-    };
-    ResticError::Failed { verb, repository, kind, text }
 }
 
 fn names(units: &[UnitName]) -> String {
@@ -306,61 +291,5 @@ impl Docker for Tapped<dyn Docker> {
 
     async fn happenings(&self) -> Result<Happenings, DockerError> {
         self.inner.happenings().await
-    }
-}
-
-#[async_trait]
-impl Restic for Tapped<dyn Restic> {
-    async fn version(&self) -> Result<String, ResticError> {
-        self.tap.through("restic version".into(), restic_error, self.inner.version()).await
-    }
-
-    async fn repository_id(&self, repository: &RepositoryName) -> Result<String, ResticError> {
-        let call = format!("restic cat {repository}");
-        self.tap.through(call, restic_error, self.inner.repository_id(repository)).await
-    }
-
-    async fn init(&self, repository: &RepositoryName) -> Result<String, ResticError> {
-        let call = format!("restic init {repository}");
-        self.tap.through(call, restic_error, self.inner.init(repository)).await
-    }
-
-    async fn snapshots(&self, repository: &RepositoryName) -> Result<Vec<Snapshot>, ResticError> {
-        let call = format!("restic snapshots {repository}");
-        self.tap.through(call, restic_error, self.inner.snapshots(repository)).await
-    }
-
-    async fn backup(
-        &self,
-        repository: &RepositoryName,
-        request: &BackupRequest,
-        progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
-    ) -> Result<BackupSummary, ResticError> {
-        let call = format!("restic backup {repository} {}", request.tags.first().unwrap());
-        let work = self.inner.backup(repository, request, progress, cancel);
-        self.tap.through(call, restic_error, work).await
-    }
-
-    async fn contents(
-        &self,
-        repository: &RepositoryName,
-        snapshot: &SnapshotId,
-        paths: &[PathBuf],
-    ) -> Result<Vec<Option<Counts>>, ResticError> {
-        let call = format!("restic ls {repository}");
-        self.tap.through(call, restic_error, self.inner.contents(repository, snapshot, paths)).await
-    }
-
-    async fn restore(
-        &self,
-        repository: &RepositoryName,
-        request: &RestoreRequest,
-        progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
-    ) -> Result<(), ResticError> {
-        let call = format!("restic restore {repository}");
-        let work = self.inner.restore(repository, request, progress, cancel);
-        self.tap.through(call, restic_error, work).await
     }
 }

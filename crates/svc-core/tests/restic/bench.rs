@@ -119,6 +119,31 @@ impl Bench {
         target
     }
 
+    /// Runs restic itself on the repository, as some other tool would.
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs([("RESTIC_PASSWORD", "right"), ("PATH", "/usr/bin:/bin"), ("TZ", "Europe/Berlin")])
+            .env("RESTIC_REPOSITORY", self.path("repo"))
+            .env("RESTIC_CACHE_DIR", self.path("cache"))
+            .env("HOME", self.path("home"))
+            .stdout(std::process::Stdio::null());
+        command
+    }
+
+    /// Saves a source with these tags, as if at that time of the clock in Berlin.
+    pub(crate) fn save_at(&self, time: &str, host: &str, tags: &[&str], sources: &[PathBuf]) {
+        let tags = tags.iter().map(|tag| format!("--tag={tag}"));
+        let mut arguments: Vec<String> =
+            vec!["backup".into(), format!("--time={time}"), format!("--host={host}")];
+        arguments.extend(tags.chain(sources.iter().map(|source| source.display().to_string())));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let saved = self.command(&arguments).output().unwrap();
+        assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    }
+
     pub(crate) fn files_of_repository(&self, kind: &str) -> Vec<PathBuf> {
         fs::read_dir(self.path("repo").join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect()
     }

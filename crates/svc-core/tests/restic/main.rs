@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod care;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod round_trip;

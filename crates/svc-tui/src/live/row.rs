@@ -148,6 +148,7 @@ fn targets(step: &Step) -> &[Target] {
         | Step::VerifyStage(_)
         | Step::Exchange { .. }
         | Step::Revert { .. }
+        | Step::Forget(_)
         | Step::DropStage { .. } => &[],
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::fault::failed;
 use super::tree::Tree;
 use crate::names::{RepositoryName, SnapshotId};
-use crate::restic::{BackupRequest, BackupSummary, ResticError, ResticFailure, Snapshot, Verb};
+use crate::restic::{BackupRequest, BackupSummary, Lock, ResticError, ResticFailure, Snapshot, Verb};
 
 /// A repository in memory.
 #[derive(Debug, Clone)]
@@ -16,7 +16,13 @@ pub struct FakeRepository {
     pub id: Option<String>,
     /// What every access to it ends with: wrong password, unreachable, locked …
     pub closed: Option<ResticFailure>,
-    snapshots: Vec<(Snapshot, Tree)>,
+    /// The locks in it.
+    pub locks: Vec<Lock>,
+    /// Processes in its locks that do not live any more.
+    pub dead: Vec<u32>,
+    /// The part of twelve that holds a damaged pack; 0: a pack is gone, which every check sees.
+    pub damaged: Option<u32>,
+    pub(super) snapshots: Vec<(Snapshot, Tree)>,
     made: u64,
 }
 
@@ -24,13 +30,21 @@ impl FakeRepository {
     /// An empty one with this id.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
-        Self { id: Some(id.into()), closed: None, snapshots: Vec::new(), made: 0 }
+        Self { id: Some(id.into()), ..Self::absent() }
     }
 
     /// A place where none was made yet.
     #[must_use]
     pub const fn absent() -> Self {
-        Self { id: None, closed: None, snapshots: Vec::new(), made: 0 }
+        Self {
+            id: None,
+            closed: None,
+            locks: Vec::new(),
+            dead: Vec::new(),
+            damaged: None,
+            snapshots: Vec::new(),
+            made: 0,
+        }
     }
 
     /// The same, but every access ends like this.
@@ -105,6 +119,7 @@ impl FakeRepository {
             tags: request.tags.clone(),
             paths: request.sources.clone(),
             counts: Some(counts),
+            offset: jiff::tz::Offset::UTC,
         };
         self.snapshots.push((snapshot, tree));
         BackupSummary {

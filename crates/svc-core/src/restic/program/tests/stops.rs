@@ -110,7 +110,7 @@ async fn a_backup_goes_on_over_retries_unless_the_disk_is_full() {
 }
 
 #[tokio::test]
-async fn one_that_stands_still_is_ended() {
+async fn fault_16_one_that_stands_still_is_ended() {
     let wire = wire(&format!("{RELEASES} hang"))
         .limits(|limits| (limits.stall, limits.stall_look) = (millis(1500), millis(100)));
     let error = wire.backup().await.unwrap_err();

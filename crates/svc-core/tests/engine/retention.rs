@@ -1,0 +1,330 @@
+//! Retention: what a service's policy does not keep goes, and nothing else, whatever tags are shared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use svc_core::code::Code;
+use svc_core::config::Policy;
+use svc_core::goal::Goal;
+use svc_core::names::SnapshotId;
+use svc_core::records::{Checked, RepositoryRecord};
+use svc_core::restic::fake::{FakeRepository, Fault};
+use svc_core::restic::{ResticFailure, Snapshot, Verb};
+
+use crate::house::{House, Outcome, backup, backup_to, noon, repository, service};
+
+fn policy(last: u32) -> Policy {
+    Policy { last: Some(last), ..Policy::default() }
+}
+
+fn forget(names: &[&str]) -> Goal {
+    Goal::Forget {
+        repository: repository("local"),
+        services: names.iter().map(|name| service(name)).collect(),
+    }
+}
+
+fn days_ago(days: i64) -> Timestamp {
+    noon() - SignedDuration::from_hours(24 * days)
+}
+
+/// Snapshots of these days, with these tags.
+fn add(house: &House, days: &[i64], tags: &[&str]) {
+    house.restic.change(&repository("local"), |local| {
+        for day in days {
+            let source = house.path("srv/music");
+            let file = (source.join("one.flac"), b"la".to_vec());
+            *local = std::mem::replace(local, FakeRepository::absent()).snapshot(
+                days_ago(*day),
+                "home",
+                tags,
+                &[source],
+                vec![file],
+            );
+        }
+    });
+}
+
+/// A house with snapshots of `music` of these days, and this many kept.
+fn house(days: &[i64], last: u32) -> House {
+    let mut house = House::new();
+    house.service("music").backup.policy = Some(policy(last));
+    house.restic.set_now(noon());
+    add(&house, days, &["svc:music", "music"]);
+    house
+}
+
+fn ages(house: &House) -> Vec<i64> {
+    let age = |snapshot: &Snapshot| noon().duration_since(snapshot.time).as_hours() / 24;
+    house.saved("local").iter().map(age).collect()
+}
+
+fn notes(outcome: &Outcome) -> String {
+    let note = |event: &svc_core::event::Event| match &event.body {
+        svc_core::event::Body::Note { text, .. } => Some(text.clone()),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(note).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_backup_lets_go_what_the_policy_does_not_keep_with_two_processes() {
+    let house = house(&[4, 3, 2, 1], 3);
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!(outcome.code(), 0, "{}", outcome.messages("music"));
+    assert_eq!(ages(&house), [2, 1, 0]);
+    assert_eq!(outcome.of("music").forgotten.len(), 2);
+    let calls = house.tap.calls();
+    let of = |call: &str| calls.iter().filter(|have| have.as_str() == call).count();
+    assert_eq!((of("restic preview local"), of("restic forget local")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn restic_is_not_asked_when_nothing_is_to_go_or_everything_is_kept() {
+    let mut house = house(&[2, 1], 3);
+    house.run(&backup(&["music"])).await;
+    house.service("music").backup.policy = None;
+    house.run(&backup(&["music"])).await;
+    assert_eq!(house.restic.count(Verb::Forget), 0);
+    assert_eq!(house.saved("local").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistake_08_nothing_is_forgotten_while_the_service_is_down() {
+    let mut house = House::new();
+    house.service("paperless").backup.policy = Some(policy(1));
+    house.run(&backup(&["paperless"])).await;
+    house.tap.clear();
+    house.run(&backup(&["paperless"])).await;
+    let orders = house.tap.orders();
+    let place = |order: &str| orders.iter().rposition(|have| have == order);
+    assert!(place("docker start paperless-web-1") < place("restic forget local"), "{orders:?}");
+    assert!(place("restic forget local").is_some(), "{orders:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_less_than_good_forgets_nothing_there() {
+    for fault in [
+        Fault::Fails(ResticFailure::NoSpace),
+        Fault::Unreadable(vec!["/a: denied".to_owned()]),
+        Fault::NoSnapshotId,
+    ] {
+        let house = house(&[4, 3, 2, 1], 2);
+        house.restic.fault(Verb::Backup, &repository("local"), 1, fault.clone());
+        let outcome = house.run(&backup(&["music"])).await;
+        assert_ne!(outcome.code(), 0, "{fault:?}");
+        assert_eq!(house.restic.count(Verb::Forget), 0, "{fault:?}");
+        assert!(notes(&outcome).contains("nothing is forgotten"), "{fault:?}: {}", notes(&outcome));
+        let alone = house.run(&forget(&["music"])).await;
+        assert_eq!(alone.code(), 20, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shrunken_snapshot_holds_retention() {
+    let house = house(&[], 1);
+    for track in 0..10 {
+        house.write(&format!("srv/music/{track}"), "la la la");
+    }
+    house.run(&backup(&["music"])).await;
+    house.remove("srv/music");
+    house.write("srv/music/one", "la");
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 4);
+    assert_eq!((house.saved("local").len(), house.restic.count(Verb::Forget)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_that_was_meant_is_accepted_once_and_is_the_measure_from_then_on() {
+    let house = house(&[], 1);
+    for track in 0..10 {
+        house.write(&format!("srv/music/{track}"), "la la la");
+    }
+    house.run(&backup(&["music"])).await;
+    house.remove("srv/music");
+    house.write("srv/music/one", "la");
+    for _ in 0..2 {
+        let failed = house.run(&backup(&["music"])).await;
+        assert_eq!(failed.code(), 4);
+        let hint = failed.of("music").failures[0].hint.clone().unwrap();
+        assert!(hint.ends_with("svc backup local music --accept-shrink"), "{hint}");
+    }
+    let mut plan = house.plan(&backup(&["music"])).await;
+    plan.accept_shrink();
+    assert_eq!(house.run_plan(plan).await.code(), 0);
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!((outcome.code(), house.saved("local").len()), (0, 1), "{}", outcome.messages("music"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_repositorys_failure_does_not_hold_this_one() {
+    let house = house(&[3, 2, 1], 2);
+    house.restic.fault(Verb::Backup, &repository("remote"), 1, Fault::Fails(ResticFailure::Unreachable));
+    let outcome = house.run(&backup_to(&["local", "remote"], &["music"])).await;
+    assert_eq!((outcome.code(), house.saved("local").len()), (15, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_plan_shows_is_what_goes() {
+    let house = house(&[4, 3, 2, 1], 2);
+    let plan = house.plan(&forget(&["music"])).await;
+    let text = crate::show::plan(&house, &plan);
+    assert!(text.contains("keeps 2 of 4 snapshots"), "{text}");
+    // Somebody adds one in between: restic would let a third one go.
+    add(&house, &[0], &["svc:music", "music"]);
+    let outcome = house.run_plan(plan).await;
+    assert_eq!((outcome.code(), ages(&house)), (0, vec![2, 1, 0]));
+    assert!(notes(&outcome).contains("left for the next time"), "{}", notes(&outcome));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_46_a_snapshot_from_the_future_holds_retention() {
+    let house = house(&[4, 3, -2], 1);
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!(outcome.code(), 3, "{}", outcome.messages("music"));
+    assert_eq!(house.saved("local").len(), 4);
+    assert_eq!(
+        house.record("music").backups[&repository("local")].last_good.as_ref().unwrap().code,
+        Code::Ok
+    );
+    assert_eq!(house.run(&forget(&["music"])).await.code(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_repository_gets_backups_and_forgets_nothing() {
+    let house = house(&[3, 2, 1], 1);
+    let (records, local) = (house.scope.records_dir(), repository("local"));
+    let mut record = RepositoryRecord::default();
+    record.note(Checked { at: noon(), subset: None, code: Code::Damaged, took_ms: 1 }, "a pack is gone", 12);
+    record.save(&records, &local).unwrap();
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!((outcome.code(), house.saved("local").len()), (0, 4));
+    assert!(notes(&outcome).contains("damaged"), "{}", notes(&outcome));
+    assert_eq!(house.run(&forget(&["music"])).await.code(), 13);
+    assert_eq!(house.restic.count(Verb::Forget), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_snapshots_expire_by_the_same_policy_and_shared_ones_are_named() {
+    let mut house = house(&[2, 1], 3);
+    add(&house, &[9, 8], &["music"]);
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 0);
+    assert_eq!(ages(&house), [2, 1, 0]);
+    add(&house, &[9, 8], &["music"]);
+    house.service("x").backup.tags.push("music".to_owned());
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!(ages(&house), [9, 8, 1, 0, 0]);
+    let left: Vec<SnapshotId> = house.saved("local").into_iter().take(2).map(|old| old.id).collect();
+    assert!(left.iter().all(|id| notes(&outcome).contains(id.short())), "{}", notes(&outcome));
+    assert!(notes(&outcome).contains("`x`"), "{}", notes(&outcome));
+}
+
+const TAGS: [&str; 6] = ["a", "b", "c", "docker", "db", "old"];
+
+fn tag_set() -> impl Strategy<Value = BTreeSet<&'static str>> {
+    proptest::collection::btree_set(proptest::sample::select(&TAGS[..]), 0..4)
+}
+
+/// One snapshot of a generated repository.
+#[derive(Debug, Clone)]
+struct Made {
+    hours: i64,
+    identity: Option<&'static str>,
+    tags: BTreeSet<&'static str>,
+    home: bool,
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let identity =
+        proptest::sample::select(&[None, Some("music"), Some("music"), Some("x"), Some("gone")][..]);
+    (1..2000_i64, identity, tag_set(), proptest::bool::weighted(0.9))
+        .prop_map(|(hours, identity, tags, home)| Made { hours, identity, tags, home })
+}
+
+/// What may be looked for in a snapshot that is gone, worked out in another way than svc does.
+fn was_ours(made: &Made, own: &BTreeSet<&str>, old: &str, neighbours: &[(BTreeSet<&str>, &str)]) -> bool {
+    let shared = neighbours.iter().any(|(tags, restore)| *restore == old || tags.contains(old));
+    let named_by_others: BTreeSet<&str> = neighbours.iter().map(|(_, restore)| *restore).collect();
+    match made.identity {
+        _ if !made.home => false,
+        Some(identity) => identity == "music",
+        None if shared || !made.tags.contains(old) => false,
+        None => {
+            made.tags.iter().all(|tag| *tag == old || (own.contains(tag) && !named_by_others.contains(tag)))
+        }
+    }
+}
+
+/// The newest of each of the last `daily` days, and while there are fewer days the oldest of all.
+fn kept(hours_ago: &BTreeMap<i64, usize>, daily: usize) -> BTreeSet<usize> {
+    let day =
+        |hours: i64| (noon() - SignedDuration::from_hours(hours)).to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut newest: BTreeMap<_, usize> = BTreeMap::new();
+    // From the oldest to the newest: the last one of a day wins.
+    for (hours, index) in hours_ago.iter().rev() {
+        newest.insert(day(*hours), *index);
+    }
+    let mut kept: BTreeSet<usize> = newest.values().rev().take(daily).copied().collect();
+    if newest.len() < daily {
+        kept.extend(hours_ago.last_key_value().map(|(_, index)| *index));
+    }
+    kept
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mistake_11_a_neighbours_snapshot_never_goes_whatever_tags_are_shared(
+        own in tag_set(),
+        neighbour in tag_set(),
+        restore in proptest::sample::select(&TAGS[..]),
+        neighbour_restore in proptest::sample::select(&TAGS[..]),
+        made in proptest::collection::vec(made(), 1..16),
+        daily in 1..4_usize,
+    ) {
+        let mut made = made;
+        made.sort_by_key(|made| made.hours);
+        made.dedup_by_key(|made| made.hours);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let (before, after) = runtime.block_on(async {
+            let mut house = House::new();
+            let words = |tags: &BTreeSet<&str>| tags.iter().map(ToString::to_string).collect::<Vec<_>>();
+            house.service("music").backup.policy =
+                Some(Policy { daily: Some(u32::try_from(daily).unwrap()), ..Policy::default() });
+            house.service("music").backup.tags = words(&own);
+            house.service("music").restore.tag = Some(restore.to_owned());
+            house.service("x").backup.tags = words(&neighbour);
+            house.service("x").restore.tag = Some(neighbour_restore.to_owned());
+            house.restic.change(&repository("local"), |local| for made in &made {
+                let tags: Vec<String> = made.identity.map(|name| format!("svc:{name}")).into_iter()
+                    .chain(words(&made.tags)).collect();
+                let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+                let host = if made.home { "home" } else { "elsewhere" };
+                let time = noon() - SignedDuration::from_hours(made.hours);
+                let files = vec![("/d/f".into(), b"x".to_vec())];
+                *local = std::mem::replace(local, FakeRepository::absent())
+                    .snapshot(time, host, &tags, &["/d".into()], files);
+            });
+            let before = house.saved("local");
+            house.run(&forget(&["music"])).await;
+            (before, house.saved("local"))
+        });
+        let neighbours = [(neighbour.clone(), neighbour_restore), (BTreeSet::from(["paperless"]), "paperless")];
+        let gone: BTreeSet<usize> = before.iter().rev().enumerate()
+            .filter(|(_, snapshot)| !after.contains(snapshot)).map(|(index, _)| index).collect();
+        for index in &gone {
+            prop_assert!(was_ours(&made[*index], &own, restore, &neighbours), "{:?}", made[*index]);
+        }
+        // The old ones count if the old tag finds none but the service's.
+        let ours = |made: &Made| was_ours(made, &own, restore, &neighbours);
+        let pure = made.iter().filter(|made| made.home && made.tags.contains(restore)).all(ours);
+        let counts = |made: &&(usize, &Made)| ours(made.1) && (pure || made.1.identity.is_some());
+        let weighed: Vec<(usize, &Made)> = made.iter().enumerate().collect();
+        let weighed: BTreeMap<i64, usize> =
+            weighed.iter().filter(counts).map(|(index, made)| (made.hours, *index)).collect();
+        let kept = kept(&weighed, daily);
+        let expected: BTreeSet<usize> = weighed.values().copied().filter(|index| !kept.contains(index)).collect();
+        prop_assert_eq!(gone, expected);
+    }
+}

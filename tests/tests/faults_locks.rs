@@ -1,0 +1,148 @@
+//! Locks in a repository: waited for before anything stops, and removed only when they are proven to be svc's own.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use svc_tests::enter::Running;
+use svc_tests::{Homeserver, wait};
+
+const RESTIC: &str =
+    "RESTIC_REPOSITORY=/mnt/backup/restic RESTIC_PASSWORD_FILE=/var/lib/secrets/restic/password restic";
+const LONG: Duration = Duration::from_mins(1);
+
+/// A `restic` in front of the real one, by which backups go on for long.
+const SLOW_RESTIC: &str = r#"#!/bin/sh
+case " $* " in *" backup "*) exec /usr/bin/restic "$@" --limit-upload=20 ;; esac
+exec /usr/bin/restic "$@"
+"#;
+
+fn locks(server: &Homeserver) -> Result<usize> {
+    Ok(server.home.check("ls /mnt/backup/restic/locks")?.lines().count())
+}
+
+/// Somebody else's restic that works in `local` alone, for as long as it is let; `as_who` is what it is started by.
+fn somebody(server: &Homeserver, as_who: &str) -> Result<Running> {
+    let line = format!("{as_who} {RESTIC} check --read-data --limit-download 40 --no-cache'");
+    let running = server.home.spawn(&line)?;
+    assert!(wait::until(LONG, || Ok(locks(server)? == 1))?);
+    Ok(running)
+}
+
+fn end(server: &Homeserver, running: Running) -> Result<()> {
+    // By the name of its cache's want: nobody else's restic reads everything.
+    server.home.check("kill -TERM $(pgrep -f 'check --read-dat[a]' | tail -1)")?;
+    running.wait_within(LONG)?;
+    Ok(())
+}
+
+#[test]
+fn fault_10_a_repository_locked_by_another_host_is_waited_for_before_anything_stops() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    assert_eq!(server.svc("backup local music")?.code, 0);
+    let other = somebody(&server, "unshare --uts sh -c 'hostname elsewhere; exec env")?;
+    let before = server.runs_since()?;
+    let refused = server.svc("backup local notes --wait-lock 1s")?;
+    assert_eq!(refused.code, 11, "{refused}");
+    assert!(refused.stderr.contains("`elsewhere`"), "{refused}");
+    assert_eq!(server.runs_since()?, before);
+    let waiting = server.home.spawn("svc backup local notes --wait-lock 5m")?;
+    let is_told = || Ok(waiting.stderr_so_far()?.contains("is locked; nothing stops until it is free"));
+    assert!(wait::until(LONG, is_told)?);
+    assert_eq!(server.runs_since()?, before);
+    end(&server, other)?;
+    let ended = waiting.wait_within(LONG)?;
+    assert_eq!(ended.code, 0, "{ended}");
+    Ok(())
+}
+
+/// A backup of `music` whose restic is killed while it uploads: its lock stays.
+fn leave_a_lock(server: &Homeserver) -> Result<()> {
+    server.home.write("/usr/local/bin/restic", SLOW_RESTIC)?;
+    server.home.check("chmod 755 /usr/local/bin/restic")?;
+    let running = server.home.spawn("svc backup local music")?;
+    // The look before it takes a lock, too, for a moment.
+    let uploads = || Ok(server.home.run("pgrep -f 'restic backu[p]'")?.code == 0 && locks(server)? == 1);
+    assert!(wait::until(LONG, uploads)?);
+    server.home.check("kill -9 $(pgrep -f 'restic backu[p]')")?;
+    let killed = running.wait_within(LONG)?;
+    assert_eq!((killed.code, locks(server)?), (4, 1), "{killed}");
+    server.home.check("rm /usr/local/bin/restic").map(drop)
+}
+
+#[test]
+fn fault_11_a_lock_that_our_own_dead_process_left_is_removed() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    leave_a_lock(&server)?;
+    let looked = server.svc("repo unlock local -n")?;
+    assert_eq!((looked.code, locks(&server)?), (0, 1), "{looked}");
+    let checked = server.svc("repo check local")?;
+    assert_eq!((checked.code, locks(&server)?), (0, 0), "{checked}");
+    Ok(())
+}
+
+#[test]
+fn fault_12_no_signal_goes_to_a_program_that_has_the_process_id_of_a_dead_restic() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    assert_eq!(server.svc("backup local music")?.code, 0);
+    let innocent = server.home.check("setsid sleep 1000 > /dev/null 2>&1 & echo $!")?.trim().to_owned();
+    // In a namespace of its own a restic gets the very id that the innocent program has here, and dies.
+    let inside = format!(
+        "echo $(({innocent} - 1)) > /proc/sys/kernel/ns_last_pid; {RESTIC} check --read-data --limit-download 40 --no-cache & wait"
+    );
+    let outside =
+        server.home.spawn(&format!("unshare --pid --fork --mount-proc --kill-child sh -c '{inside}'"))?;
+    assert!(wait::until(LONG, || Ok(locks(&server)? == 1))?);
+    server.home.check("kill -9 $(pgrep -f 'check --read-dat[a]')")?;
+    outside.wait_within(LONG)?;
+    let held = server.home.check(&format!("{RESTIC} cat lock --no-lock $({RESTIC} list locks --no-lock)"))?;
+    assert!(held.contains(&format!("\"pid\": {innocent}")), "{held}");
+    for words in ["repo unlock local", "repo check local --wait-lock 1s", "repo prune local --wait-lock 1s"] {
+        let refused = server.svc(words)?;
+        assert_eq!((refused.code, locks(&server)?), (11, 1), "{words}: {refused}");
+        assert!(refused.stderr.contains("which lives here"), "{refused}");
+        assert_eq!(server.home.read(&format!("/proc/{innocent}/comm"))?, "sleep\n", "{words}");
+    }
+    Ok(())
+}
+
+#[test]
+fn fault_13_a_lock_from_another_process_namespace_is_alive() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    assert_eq!(server.svc("backup local music")?.code, 0);
+    let other = somebody(&server, "unshare --pid --fork sh -c 'exec env")?;
+    let before = server.runs_since()?;
+    for words in ["backup local notes --wait-lock 1s", "repo unlock local", "repo check local --wait-lock 1s"]
+    {
+        let refused = server.svc(words)?;
+        assert_eq!((refused.code, locks(&server)?), (11, 1), "{words}: {refused}");
+    }
+    assert_eq!(server.runs_since()?, before);
+    end(&server, other)
+}
+
+#[test]
+fn fault_14_junk_in_a_repository_is_told_soon_and_left_where_it_is() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs_since()?;
+    let repository = "/mnt/backup/restic";
+    let junk = format!("{repository}/locks/{}", "a".repeat(64));
+    for (damage, mend, words) in [
+        (format!("echo junk > {junk}"), format!("rm {junk}"), "invalid lock file"),
+        (
+            format!("cp {repository}/config /tmp/config; truncate -s 30 {repository}/config"),
+            format!("cp /tmp/config {repository}/config"),
+            "",
+        ),
+        (format!("truncate -s 50 {repository}/keys/*"), "true".to_owned(), "invalid data returned"),
+    ] {
+        server.home.check(&damage)?;
+        let files = server.home.check(&format!("find {repository} | sort"))?;
+        let refused = server.home.run("timeout 60 svc backup local notes")?;
+        assert_eq!(refused.code, 13, "{damage}: {refused}");
+        assert!(refused.stderr.contains(words), "{damage}: {refused}");
+        assert_eq!(server.home.check(&format!("find {repository} | sort"))?, files, "{damage}");
+        server.home.check(&mend)?;
+    }
+    assert_eq!(server.runs_since()?, before);
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What a policy does not keep goes: after a good backup, when the service is up again, and never a neighbour's.
+
+use anyhow::Result;
+use svc_tests::Homeserver;
+
+const RESTIC: &str =
+    "RESTIC_REPOSITORY=/mnt/backup/restic RESTIC_PASSWORD_FILE=/var/lib/secrets/restic/password restic";
+
+/// A snapshot of another time, as some other tool makes it.
+fn save(server: &Homeserver, days_ago: u32, tags: &str) -> Result<()> {
+    let line = format!(
+        "{RESTIC} backup -q --host home --time \"$(date -d '{days_ago} days ago' '+%F 03:00:00')\" {tags} /var/lib/private/notes"
+    );
+    server.home.check(&line).map(drop)
+}
+
+/// The tags of all snapshots, oldest first.
+fn tags(server: &Homeserver) -> Result<Vec<String>> {
+    let list = server.home.check(&format!("{RESTIC} snapshots --json | jq -r '.[].tags | join(\",\")'"))?;
+    Ok(list.lines().map(str::to_owned).collect())
+}
+
+fn keep_last(server: &Homeserver, service: &str, count: u32) -> Result<()> {
+    let file = "/etc/svc/services.json";
+    let change = format!(".services.{service}.backup.policy = {{last: {count}}}");
+    server.home.check(&format!("jq '{change}' {file} > /tmp/new && cat /tmp/new > {file}")).map(drop)
+}
+
+#[test]
+fn mistake_11_old_snapshots_expire_and_a_neighbours_never() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    keep_last(&server, "notes", 2)?;
+    for (days, tags) in
+        [(9, "--tag notes"), (8, "--tag notes"), (7, "--tag caddy"), (6, "--tag svc:caddy --tag caddy")]
+    {
+        save(&server, days, tags)?;
+    }
+    let dry = server.svc("backup local notes --dry-run")?;
+    assert!(dry.code == 0 && dry.stdout.contains("forget") && dry.stdout.contains("last 2"), "{dry}");
+    assert_eq!(tags(&server)?.len(), 4);
+    let alone = server.svc("forget local notes")?;
+    assert_eq!(alone.code, 0, "nothing to do, so nothing to ask: {alone}");
+    let backup = server.svc("backup local notes")?;
+    assert_eq!(backup.code, 0, "{backup}");
+    assert_eq!(tags(&server)?, ["notes", "caddy", "svc:caddy,caddy", "svc:notes,notes"]);
+    keep_last(&server, "notes", 1)?;
+    assert_eq!(server.svc("forget local notes")?.code, 2, "it asks first");
+    let alone = server.svc("forget local notes --yes")?;
+    assert_eq!(alone.code, 0, "{alone}");
+    assert_eq!(tags(&server)?, ["caddy", "svc:caddy,caddy", "svc:notes,notes"]);
+    Ok(())
+}
+
+#[test]
+fn mistake_08_a_service_is_up_again_before_anything_is_forgotten() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    keep_last(&server, "notes", 1)?;
+    save(&server, 3, "--tag svc:notes")?;
+    let watcher = "#!/bin/sh\ncase \" $* \" in *\" forget \"*) systemctl is-active notes.service >> /run/meanwhile ;; esac\nexec /usr/bin/restic \"$@\"\n";
+    server.home.write("/usr/local/bin/restic", watcher)?;
+    server.home.check("chmod 755 /usr/local/bin/restic")?;
+    let backup = server.svc("backup local notes")?;
+    assert_eq!(backup.code, 0, "{backup}");
+    // It is asked once what would go, and told once what goes.
+    assert_eq!(server.home.read("/run/meanwhile")?, "active\nactive\n");
+    assert_eq!(tags(&server)?.len(), 1);
+    Ok(())
+}
