@@ -1,18 +1,8 @@
-//! The verbs of every day where they succeed, as people see them; and README's own units, which run one of them by night.
+//! The verbs of every day where they succeed, as people see them; and svc's own units, which run one of them by night.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use insta::assert_snapshot;
 use svc_tests::Homeserver;
-
-const README: &str = include_str!("../../README.md");
-
-/// A unit as README has it.
-fn unit(name: &str) -> Result<String> {
-    let title = format!("    # /etc/systemd/system/{name}\n");
-    let (_, text) = README.split_once(&title).with_context(|| format!("README has no {name}"))?;
-    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim_start);
-    Ok(lines.collect::<Vec<_>>().join("\n") + "\n")
-}
 
 /// What a verb that succeeded said, without what differs from run to run.
 fn said(server: &Homeserver, words: &str) -> Result<String> {
@@ -39,15 +29,10 @@ fn steady() -> insta::Settings {
 }
 
 #[test]
-fn every_verb_says_what_it_did_and_readmes_units_run_it_by_night() -> Result<()> {
+fn every_verb_says_what_it_did_and_svcs_units_run_it_by_night() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    for name in ["svc-backup@.service", "svc-backup@.timer"] {
-        server.home.write(&format!("/etc/systemd/system/{name}"), unit(name)?)?;
-    }
-    server.home.check(
-        "systemctl daemon-reload; systemctl enable -q --now svc-backup@local.timer svc-backup@remote.timer",
-    )?;
-    server.home.check("systemctl start svc-backup@local.service")?;
+    server.home.check("systemctl enable -q --now svc-backup@local.timer svc-backup@remote.timer")?;
+    server.home.check("systemctl start --wait svc-backup@local.service")?;
     let container = || server.home.check("docker inspect -f '{{.Id}}' caddy-caddy-1");
     let before = container()?;
     for words in ["doctor", "timers", "list", "list-backups local notes"] {

@@ -62,7 +62,7 @@ fn of_repository(
     let said = format!("no timer backs up to `{repository}`");
     // One that has a file would have been found, if only switched off.
     let unit = format!("svc-backup@{repository}.timer");
-    let fix = format!("write `{unit}` (see the README), then: {systemctl} enable --now {unit}");
+    let fix = format!("install svc's units (see the README), then: {systemctl} enable --now {unit}");
     Finding::new(check, Grade::Problem, said).fix(fix)
 }
 

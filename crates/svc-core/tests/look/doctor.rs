@@ -132,7 +132,7 @@ async fn timers_must_be_there_and_come_back_after_a_boot() {
         (
             None,
             Grade::Problem,
-            "write `svc-backup@local.timer` (see the README), then: systemctl --user enable --now svc-backup@local.timer",
+            "install svc's units (see the README), then: systemctl --user enable --now svc-backup@local.timer",
         ),
     ] {
         let machine = Machine::new();
