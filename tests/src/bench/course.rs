@@ -81,8 +81,9 @@ fn backup(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
     machine.check(&format!("{SVC} {svc}"))?;
     let (ran, output) = processes::started(machine, &format!("{SVC} {svc}"), "restic")?;
     ensure!(output.code == 0, "{output}");
+    // It tells its progress as rarely as it does for svc, so that neither side prints more.
     let restic = format!(
-        "restic --repo {REPOSITORY} --password-file {PASSWORD_FILE} --cache-dir /var/cache/svc/restic"
+        "env RESTIC_PROGRESS_FPS=2 restic --repo {REPOSITORY} --password-file {PASSWORD_FILE} --cache-dir /var/cache/svc/restic"
     );
     let times = race(
         machine,

@@ -261,7 +261,12 @@ pub(super) fn list<'t, T>(
     mut decode: impl FnMut(Node<'t>, &mut Decoder<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
     match node {
-        Value::Array(array) => Some(array.elements.iter().filter_map(|element| decode(element, d)).collect()),
+        Value::Array(array) => {
+            // Most have one element, and a vector that grows begins with four.
+            let mut taken = Vec::with_capacity(array.elements.len());
+            taken.extend(array.elements.iter().filter_map(|element| decode(element, d)));
+            Some(taken)
+        }
         _ => d.wrong_type(node, "a list"),
     }
 }

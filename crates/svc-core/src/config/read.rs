@@ -124,7 +124,7 @@ pub(super) fn limited(path: &Path, most: u64) -> Result<Vec<u8>, ReadFault> {
         return Err(ReadFault::TooLarge);
     }
     // The file may still grow, and some in /proc have no size at all.
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
     file.take(most + 1).read_to_end(&mut bytes).map_err(ReadFault::Unreadable)?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|size| size <= most);
     if fits { Ok(bytes) } else { Err(ReadFault::TooLarge) }

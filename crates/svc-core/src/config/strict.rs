@@ -10,7 +10,7 @@ use jsonc_parser::common::Range;
 
 /// The tree; nothing where the text is no JSON, or nested deeper than that.
 pub(super) fn tree(text: &str, deepest: usize) -> Option<Value<'_>> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, elements: Vec::new(), properties: Vec::new() };
     let value = reader.value(deepest)?;
     reader.space();
     (reader.at == text.len()).then_some(value)
@@ -19,6 +19,10 @@ pub(super) fn tree(text: &str, deepest: usize) -> Option<Value<'_>> {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    /// Elements of lists and properties of objects that have not ended yet, so that each gets a vector of its size:
+    /// touching memory for the first time costs more than all of the reading.
+    elements: Vec<Value<'t>>,
+    properties: Vec<ObjectProp<'t>>,
 }
 
 impl<'t> Reader<'t> {
@@ -129,33 +133,35 @@ impl<'t> Reader<'t> {
     }
 
     fn array(&mut self, levels: usize) -> Option<Array<'t>> {
-        let (start, mut elements) = (self.at, Vec::new());
+        let (start, first) = (self.at, self.elements.len());
         self.at += 1;
         self.space();
         if !self.takes(b']') {
             loop {
-                elements.push(self.value(levels)?);
+                let element = self.value(levels)?;
+                self.elements.push(element);
                 if self.ends(b']')? {
                     break;
                 }
             }
         }
-        Some(Array { range: self.since(start), elements })
+        Some(Array { range: self.since(start), elements: self.elements.split_off(first) })
     }
 
     fn object(&mut self, levels: usize) -> Option<Object<'t>> {
-        let (start, mut properties) = (self.at, Vec::new());
+        let (start, first) = (self.at, self.properties.len());
         self.at += 1;
         self.space();
         if !self.takes(b'}') {
             loop {
-                properties.push(self.property(levels)?);
+                let property = self.property(levels)?;
+                self.properties.push(property);
                 if self.ends(b'}')? {
                     break;
                 }
             }
         }
-        Some(Object { range: self.since(start), properties })
+        Some(Object { range: self.since(start), properties: self.properties.split_off(first) })
     }
 
     fn property(&mut self, levels: usize) -> Option<ObjectProp<'t>> {
