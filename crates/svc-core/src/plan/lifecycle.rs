@@ -107,7 +107,7 @@ pub(super) fn restart(
     name: &ServiceName,
     recreate: bool,
 ) -> ServicePlan {
-    let (service, parts, plan) = match known(config, observed, name) {
+    let (service, parts, mut plan) = match known(config, observed, name) {
         Ok(known) => known,
         Err(plan) => return *plan,
     };
@@ -115,7 +115,9 @@ pub(super) fn restart(
     if off && running_containers(parts).is_empty() {
         return start(config, observed, name);
     }
-    let mut plan = plan;
+    if recreate && parts.units.is_empty() {
+        return plan.refuse(cannot_recreate(name));
+    }
     let mut restarted: Vec<Target> = Vec::new();
     for (unit, _) in parts.active_units().filter(|seen| restarts_by_job(parts, seen, recreate)) {
         let targets = vec![Target::Unit(unit.name.clone())];
@@ -147,6 +149,13 @@ pub(super) fn restart(
     let timeout = service.health.timeout.duration();
     plan.push(Step::AwaitHealth { targets: restarted, timeout }, "restarted means that it works");
     plan
+}
+
+/// What makes containers anew is the unit that made them.
+fn cannot_recreate(name: &ServiceName) -> Failure {
+    let message = format!("`{name}` has no unit that could make its containers anew");
+    Failure::new(Code::Refused, message)
+        .hint("docker compose up --detach --force-recreate   # in its directory")
 }
 
 /// A unit whose containers are restarted stays as it is; a member is restarted with its target.

@@ -180,6 +180,15 @@ async fn a_restart_keeps_containers_and_one_that_recreates_makes_them_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn containers_that_no_unit_can_make_anew_are_left_alone_and_that_is_said() {
+    let house = House::new();
+    house.systemd.remove(STACK);
+    let id = house.docker.id(DB);
+    assert_eq!(code(&house, &restart(&["paperless"], true)).await, 20);
+    assert_eq!((house.docker.id(DB), house.tap.orders()), (id, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_that_does_not_come_up_is_5_and_all_else_runs() {
     let house = House::new();
     let mut rest = house.running();
