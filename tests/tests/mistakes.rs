@@ -31,6 +31,7 @@ fn each_mistake_has_a_test_that_is_there() {
     let others = [
         ("backup", include_str!("backup.rs")),
         ("restore", include_str!("restore.rs")),
+        ("retention", include_str!("retention.rs")),
         ("foreign_units", include_str!("foreign_units.rs")),
     ];
     let rows = here.lines().filter_map(|line| line.strip_prefix("//! |")).filter(|row| row.contains('`'));
