@@ -50,23 +50,14 @@ const SAMPLE: &str = r#"{
 impl Context {
     /// Reads the configuration and prepares the outside systems; nothing is connected yet.
     pub(crate) fn load(global: GlobalArgs) -> Result<Self, Failure> {
-        let mut scope = scope(&global)?;
+        let scope = scope(&global)?;
         let config = read(&scope)?;
-        adopt(&mut scope, &config);
-        let (outside, warnings) = outside(&scope, &config);
-        Ok(Self {
-            global,
-            scope: Arc::new(scope),
-            config: Arc::new(config),
-            outside,
-            path: search_path(),
-            warnings,
-        })
+        Ok(Self::of(global, scope, config))
     }
 
     /// The same for what must work also when the configuration does not: what was stopped is started all the same.
     pub(crate) fn load_leniently(global: GlobalArgs) -> Result<Self, Failure> {
-        let mut scope = scope(&global)?;
+        let scope = scope(&global)?;
         let config = match try_read(&scope) {
             Ok(config) => config,
             Err(error) => {
@@ -75,16 +66,14 @@ impl Context {
                     .map_err(|error| config_failure(&scope, &error))?
             }
         };
+        Ok(Self::of(global, scope, config))
+    }
+
+    fn of(global: GlobalArgs, mut scope: Scope, config: Config) -> Self {
         adopt(&mut scope, &config);
         let (outside, warnings) = outside(&scope, &config);
-        Ok(Self {
-            global,
-            scope: Arc::new(scope),
-            config: Arc::new(config),
-            outside,
-            path: search_path(),
-            warnings,
-        })
+        let (scope, config) = (Arc::new(scope), Arc::new(config));
+        Self { global, scope, config, outside, path: search_path(), warnings }
     }
 
     /// What a run in a unit of its own stands on: the places that it was handed, and the configuration that lies there.

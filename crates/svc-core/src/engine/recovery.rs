@@ -14,10 +14,7 @@ use crate::report::{Report, ServiceReport};
 impl Engine {
     /// Does what a run that died owes, and ends its log. It may be done again: what is done already stays done.
     pub async fn recover(&self, recovery: &Recovery) -> Report {
-        let begun =
-            Body::Recovering { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
-        // What is owed is paid back also when it cannot be written down.
-        let _ = self.recorder.announce(begun).await;
+        self.take_over().await;
         let plan = &recovery.plan;
         let mut services = recovery.settled.clone();
         services.extend(schedule::run(self, plan, |service| self.go_on(recovery, service)).await);
@@ -39,15 +36,19 @@ impl Engine {
     /// # Errors
     /// The first service whose trees could not: it must stay off.
     pub async fn recover_data(&self, recovery: &Recovery) -> Result<(), Failure> {
-        let begun =
-            Body::Recovering { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
-        let _ = self.recorder.announce(begun).await;
+        self.take_over().await;
         let mut result = Ok(());
         for unfinished in recovery.unfinished.values() {
             let settled = ServiceRun::resumed(self, &recovery.plan.goal, unfinished).settle().await;
             result = result.and(settled);
         }
         result
+    }
+
+    /// Says that another process goes on; what is owed is paid back also when that cannot be written down.
+    async fn take_over(&self) {
+        let (version, pid) = (env!("CARGO_PKG_VERSION").to_owned(), std::process::id());
+        let _ = self.recorder.announce(Body::Recovering { version, pid }).await;
     }
 
     fn go_on<'a>(&'a self, recovery: &'a Recovery, service: &'a ServicePlan) -> ServiceRun<'a> {
