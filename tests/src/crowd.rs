@@ -16,21 +16,36 @@ pub const TREE: &str = "/srv/tree";
 pub const EACH: usize = 50;
 
 /// An image of one static program: a container of it starts in a third of a second.
-const IMAGE: &str = "mkdir -p /run/image/bin && cp /bin/busybox /run/image/bin/
-     tar -C /run/image -c . | docker import - crowd > /dev/null";
+pub(crate) const IMAGE: &str = "crowd";
+
+/// Makes that image.
+pub(crate) fn make_image(machine: &Machine) -> Result<()> {
+    machine.check(&format!(
+        "mkdir -p /run/image/bin && cp /bin/busybox /run/image/bin/
+         tar -C /run/image -c . | docker import - {IMAGE}"
+    ))?;
+    Ok(())
+}
+
+/// Writes the password of all repositories.
+pub(crate) fn make_password(machine: &Machine) -> Result<()> {
+    machine.write(PASSWORD_FILE, "secret of the bench\n")?;
+    machine.check(&format!("chmod 600 {PASSWORD_FILE}"))?;
+    Ok(())
+}
 
 /// Starts [`EACH`] units and as many containers.
 pub fn settle(machine: &Machine) -> Result<()> {
+    make_image(machine)?;
     machine.check(&format!(
         r"set -e
-        {IMAGE}
         for n in $(seq 0 {last}); do
             printf '[Service]\nExecStart=/bin/sleep infinity\n' > /etc/systemd/system/unit$n.service
         done
         systemctl daemon-reload
         systemctl start $(seq -f 'unit%g.service' 0 {last})
         for n in $(seq 0 {last}); do
-            docker run --detach --init --network none --name box$n crowd /bin/busybox sleep 2147483 > /dev/null
+            docker run --detach --init --network none --name box$n {IMAGE} /bin/busybox sleep 2147483 > /dev/null
         done",
         last = EACH - 1,
     ))?;
@@ -80,10 +95,9 @@ fn document(services: &Map<String, Value>) -> String {
 
 /// Makes the files of [`tree`], a hundred in each directory, and the repository.
 pub fn plant(machine: &Machine, files: usize) -> Result<()> {
-    machine.write(PASSWORD_FILE, "secret of the bench\n")?;
+    make_password(machine)?;
     machine.check(&format!(
         "set -e
-        chmod 600 {PASSWORD_FILE}
         restic init --quiet --repo {REPOSITORY} --password-file {PASSWORD_FILE}
         n=0
         while [ $n -lt {files} ]; do

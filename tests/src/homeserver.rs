@@ -7,6 +7,7 @@ mod build;
 mod music_writer;
 mod scene;
 mod secrets;
+mod ways;
 
 use std::{collections::BTreeSet, thread};
 
@@ -15,6 +16,7 @@ use anyhow::Result;
 use secrets::Watch;
 
 pub use build::{Templates, templates};
+pub use ways::{Still, Way};
 
 use crate::{
     Machine,

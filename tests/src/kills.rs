@@ -1,18 +1,32 @@
-//! The kill campaign: a run is stopped at a chosen place, killed there, and what is so afterwards is judged. It is killed
-//! over `paperless`: a stack with a database, volumes, and a bind mount on another file system.
+//! The kill campaign: a run dies at a chosen place or moment, and what is so afterwards is judged. It is killed over
+//! `paperless`: a stack with a database, volumes, and a bind mount on another file system, saved in any of the ways.
 
+mod events;
+mod judge;
+mod random;
+mod rehearsal;
+mod summary;
+
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::homeserver::{Still, Way};
 use crate::{Homeserver, wait};
 
-/// Two of its trees, on two file systems: a new file in each, which no snapshot has, tells old data from restored.
-const TREES: [&str; 2] = ["/var/lib/docker/volumes/paperless_media/_data", "/data/paperless/consume"];
+use rehearsal::Rehearsal;
+
+pub use random::Dice;
+pub use summary::Summary;
+
 /// How long a run may take to come to its place, or to its end.
 const LIMIT: Duration = Duration::from_mins(2);
+/// What the last event of a log has.
+const END: &str = "\"runFinished\"";
 /// How long what ran before may take to run again.
 const BACK: Duration = Duration::from_mins(1);
 
@@ -40,15 +54,28 @@ pub enum Death {
     Power,
 }
 
-/// A run, and where and how it dies.
+/// When it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Moment {
+    /// At the place of this number: right before or right after one of its side effects, from 1.
+    Place(usize),
+    /// As soon as its log is seen to have so many events, wherever it has come to by then.
+    Event(usize),
+}
+
+/// A run, and when and how it dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kill {
     /// What it does.
     pub verb: Verb,
-    /// The number of the place: right before or right after one of its side effects, from 1.
-    pub place: usize,
-    /// How it dies there.
+    /// How a backup makes the service hold still.
+    pub still: Still,
+    /// When it dies.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// How.
     pub death: Death,
 }
 
@@ -56,14 +83,19 @@ pub struct Kill {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// The run, where and how it died.
+    /// The run, when and how it died.
     #[serde(flatten)]
     pub kill: Kill,
+    /// How a backup makes the data hold still.
+    pub way: Way,
     /// Its id.
     pub run: String,
-    /// From the kill to the first step of the recovery, in milliseconds.
-    pub recovery_ms: u64,
-    /// From the kill until what ran before ran again, in milliseconds.
+    /// The step that it was killed in; nothing: between two.
+    pub step: Option<String>,
+    /// From the kill to the first order to start something of what the run had stopped, in milliseconds; nothing: it had
+    /// stopped nothing.
+    pub start_ms: Option<u64>,
+    /// From the kill until all that ran before ran again, in milliseconds.
     pub back_ms: u64,
     /// What the run's log says that it ended with.
     pub code: u64,
@@ -85,17 +117,39 @@ impl Verb {
 #[derive(Debug)]
 pub struct Campaign {
     server: Homeserver,
+    way: Way,
+    still: Still,
+    /// What runs as long as nobody is killed.
     running: String,
     kills: usize,
+    rehearsed: Vec<Rehearsal>,
 }
 
 impl Campaign {
-    /// Begins: the service is saved once, for there to be something to restore.
-    pub fn begin(server: Homeserver) -> Result<Self> {
-        let saved = server.svc("backup local paperless")?;
-        ensure!(saved.code == 0, "the first backup fails:\n{saved}");
-        let running = server.runs()?;
-        Ok(Self { server, running, kills: 0 })
+    /// Begins: from now on the service is saved in this way.
+    pub fn begin(server: Homeserver, way: Way) -> Result<Self> {
+        let still = Still::Stop;
+        server.save_by(still, way)?;
+        let mut campaign =
+            Self { server, way, still, running: String::new(), kills: 0, rehearsed: Vec::new() };
+        campaign.save()?;
+        let plan = campaign.server.svc("backup local paperless --dry-run")?.stdout;
+        ensure!(plan.contains(way.mark()), "it is saved in another way:\n{plan}");
+        campaign.running = campaign.runs()?;
+        Ok(campaign)
+    }
+
+    /// From now on each backup has an older one to forget.
+    pub fn forget_old_ones(self) -> Result<Self> {
+        self.server.configure(".services.paperless.backup.policy = {last: 2}")?;
+        self.save()?;
+        Ok(self)
+    }
+
+    fn save(&self) -> Result<()> {
+        let saved = self.server.svc(Verb::Backup.words())?;
+        ensure!(saved.code == 0, "a backup fails although nobody kills it:\n{saved}");
+        Ok(())
     }
 
     /// The homeserver, to look into.
@@ -104,181 +158,132 @@ impl Campaign {
         &self.server
     }
 
-    /// Kills a run; nothing: it has no such place.
+    /// Kills a run; nothing: it came to its end before.
     pub fn kill(&mut self, kill: Kill) -> Result<Option<Outcome>> {
         self.kills += 1;
-        let home = &self.server.home;
-        home.check(&format!("touch {}", self.marks()))?;
-        let begun = home.check(&format!("SVC_FAULT={} svc {} --detach", kill.place, kill.verb.words()))?;
-        let run = begun.trim().to_owned();
-        if !self.stands_still(&run)? {
+        self.hold_still_by(kill.still)?;
+        self.server.home.check(&format!("touch {}", self.marks()))?;
+        let mut violations = Vec::new();
+        let run = match kill.moment {
+            Moment::Place(place) => {
+                let run = self.begin_run(kill.verb, Some(place))?;
+                if !self.stands_still(&run)? {
+                    return Ok(None);
+                }
+                violations.extend(self.judge_standing()?);
+                run
+            }
+            Moment::Event(number) => {
+                let run = self.begin_run(kill.verb, None)?;
+                self.wait_for_event(&run, number)?;
+                run
+            }
+        };
+        let (at, struck) = (self.strike(kill.death, &run)?, Instant::now());
+        let is_back = wait::until(BACK, || Ok(self.runs().is_ok_and(|now| now == self.running)))?;
+        let back_ms = u64::try_from(struck.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let events = self.ended(&run)?;
+        if !events::has_crashed(&events) {
             return Ok(None);
         }
-        let at = self.now()?;
-        let killed = Instant::now();
-        self.strike(kill.death, &run)?;
-        let mut violations = Vec::new();
-        let is_back = wait::until(BACK, || Ok(self.server.runs().is_ok_and(|now| now == self.running)))?;
-        let back_ms = millis(killed.elapsed());
         if !is_back {
-            violations.push(format!("I1: what runs now is\n{}", self.server.runs()?));
+            violations.push(format!("I1: what runs now is\n{}", self.runs()?));
         }
-        let events = self.ended(&run)?;
         violations.extend(self.judge(kill, &events)?);
-        let recovery_ms = began(&events).map_or(0, |moment| moment.saturating_sub(at));
-        let code = code(&events);
-        Ok(Some(Outcome { kill, run, recovery_ms, back_ms, code, violations }))
+        let (way, code) = (self.way, events::code(&events));
+        let (step, start_ms) = (events::killed_in(&events), events::start_ms(&events, at));
+        Ok(Some(Outcome { kill, way, run, step, start_ms, back_ms, code, violations }))
     }
 
-    /// Waits until the run has stopped itself at its place; `false`: it came to its end.
-    fn stands_still(&self, run: &str) -> Result<bool> {
-        let question = format!(
-            "log=/var/lib/svc/runs/{run}/log.jsonl
-             pid=$(systemctl show -P MainPID svc-run-{run}.service)
-             if [ \"$pid\" != 0 ] && grep -q '^State:.T' /proc/$pid/status; then echo stands
-             elif grep -q '\"runFinished\"' $log; then echo ended; fi"
-        );
-        let answer = wait::poll(LIMIT, || {
-            let said = self.server.home.run(&question)?.stdout;
-            Ok(Some(said.trim().to_owned()).filter(|said| !said.is_empty()))
-        })?;
-        let answer = answer.with_context(|| format!("run {run} neither stands still nor ends"))?;
-        Ok(answer == "stands")
-    }
-
-    fn strike(&mut self, death: Death, run: &str) -> Result<()> {
-        let unit = format!("svc-run-{run}.service");
-        match death {
-            Death::Process => {
-                self.server.home.check(&format!("systemctl kill -s KILL --kill-whom=main {unit}"))?;
-            }
-            Death::Group => {
-                self.server.home.check(&format!("systemctl kill -s KILL {unit}"))?;
-            }
-            Death::Power => {
-                self.server.home.power_cut()?;
-                self.server.home.start()?;
-                self.server.home.wait_until_ready()?;
-            }
+    fn hold_still_by(&mut self, still: Still) -> Result<()> {
+        if self.still != still {
+            self.server.hold_still_by(still)?;
+            self.still = still;
         }
         Ok(())
     }
 
+    /// Begins a run, which stops itself at this place and at each that comes after it.
+    fn begin_run(&self, verb: Verb, place: Option<usize>) -> Result<String> {
+        let fault = place.map_or_else(String::new, |place| format!("SVC_FAULT={place} "));
+        let begun = self.server.home.check(&format!("{fault}svc {} --detach", verb.words()))?;
+        Ok(begun.trim().to_owned())
+    }
+
+    /// Waits until the run has stopped itself at a place; `false`: it came to its end. Nothing in the box is asked.
+    fn stands_still(&self, run: &str) -> Result<bool> {
+        let answer = wait::poll(LIMIT, || {
+            let text = fs::read_to_string(self.seen(&log(run))?).unwrap_or_default();
+            let status = match events::process(&text) {
+                Some(pid) => fs::read_to_string(self.seen(&format!("/proc/{pid}/status"))?),
+                None => return Ok(None),
+            };
+            let stands = status.is_ok_and(|status| status.contains("\nState:\tT"));
+            Ok((stands || text.contains(END)).then_some(stands))
+        })?;
+        answer.with_context(|| format!("run {run} neither stands still nor ends"))
+    }
+
+    /// Waits until the run's log has so many events, or an end.
+    fn wait_for_event(&self, run: &str, number: usize) -> Result<()> {
+        let path = self.seen(&log(run))?;
+        let has_come = || {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            Ok(text.lines().count() >= number || text.contains(END))
+        };
+        ensure!(wait::until(LIMIT, has_come)?, "run {run} does not end");
+        Ok(())
+    }
+
+    /// Where the host sees a path of the box.
+    fn seen(&self, path: &str) -> Result<PathBuf> {
+        Ok(format!("/proc/{}/root{path}", self.server.home.leader()?).into())
+    }
+
+    /// Kills, and says when: milliseconds since 1970, as the box counts them.
+    fn strike(&mut self, death: Death, run: &str) -> Result<u64> {
+        let home = &mut self.server.home;
+        let whom = match death {
+            Death::Process => "--kill-whom=main",
+            Death::Group => "--kill-whom=all",
+            Death::Power => {
+                let at = home.check("date +%s%3N")?;
+                home.power_cut()?;
+                home.start()?;
+                home.wait_until_ready()?;
+                return Ok(at.trim().parse()?);
+            }
+        };
+        // One that has just come to its end is not there any more.
+        let line = format!("date +%s%3N; systemctl kill -s KILL {whom} {} || true", unit(run));
+        Ok(home.check(&line)?.trim().parse()?)
+    }
+
     /// The run's events, once its log has an end.
     fn ended(&self, run: &str) -> Result<Vec<Value>> {
-        let path = format!("/var/lib/svc/runs/{run}/log.jsonl");
         let events = wait::poll(BACK, || {
-            let events: Vec<Value> = self
-                .server
-                .home
-                .read(&path)?
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect();
+            let events = self.events(run)?;
             Ok(events.last().is_some_and(|last| last["event"] == "runFinished").then_some(events))
         })?;
         events.with_context(|| format!("nobody ends run {run}"))
     }
 
-    /// The invariants of the design that can be seen from outside.
-    fn judge(&self, kill: Kill, events: &[Value]) -> Result<Vec<String>> {
-        let mut violations = Vec::new();
-        let mut must = |holds: bool, what: String| {
-            if !holds {
-                violations.push(what);
-            }
-        };
-        let home = &self.server.home;
-        let code = code(events);
-        must(matches!(code, 0 | 4), format!("the run ended with {code}"));
-        let marks = home.run(&format!("ls {} 2>/dev/null", self.marks()))?.stdout.lines().count();
-        let is_new = marks == 0;
-        must(is_new || marks == TREES.len(), format!("I4: {marks} of {} trees are old", TREES.len()));
-        if kill.verb == Verb::Restore {
-            must(is_new == (code == 0), format!("I3: code {code}, restored: {is_new}"));
-        } else {
-            must(!is_new, "the data is another".to_owned());
-            must(code == 4, format!("I3: code {code} of a run that died"));
-        }
-        let checked = self.server.check_documents();
-        must(checked.is_ok(), format!("the database is not sound: {checked:?}"));
-        let status = self.server.svc("status paperless --json")?;
-        must(status.code != 5, format!("status says 5:\n{}", status.stdout));
-        let next = self.server.svc("backup local paperless")?;
-        must(next.code == 0, format!("the next backup fails:\n{next}"));
-        let runs = self.server.runs()?;
-        must(runs == self.running, format!("after the next backup there runs\n{runs}"));
-        let left = home.check("svc doctor --json || true")?;
-        let found: Value = serde_json::from_str(&left)?;
-        let leftovers: Vec<&Value> = found["findings"]
-            .as_array()
-            .context("no findings")?
-            .iter()
-            .filter(|finding| finding["check"] == "leftovers" && finding["grade"] != "good")
-            .collect();
-        must(leftovers.is_empty(), format!("left over: {leftovers:?}"));
-        Ok(violations)
+    fn events(&self, run: &str) -> Result<Vec<Value>> {
+        let text = self.server.home.read(&log(run))?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    fn marks(&self) -> String {
-        TREES.map(|tree| format!("{tree}/unsaved-{}", self.kills)).join(" ")
-    }
-
-    /// Milliseconds since 1970, as the box counts them.
-    fn now(&self) -> Result<u64> {
-        Ok(self.server.home.check("date +%s%3N")?.trim().parse()?)
+    /// What runs now, and what of it is held.
+    fn runs(&self) -> Result<String> {
+        let held = "docker ps --filter status=paused --format '{{.Names}} is paused'";
+        Ok(self.server.runs()? + &self.server.home.check(held)?)
     }
 }
 
-/// Kills without end, the same for the same seed: three of four of a process, one of ten of the machine.
-pub fn random(seed: u64) -> impl Iterator<Item = Kill> {
-    // SplitMix64.
-    let mut state = seed;
-    let mut next = move |below: u64| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
-    };
-    std::iter::repeat_with(move || {
-        let (verb, places) = match next(5) {
-            0 | 1 => (Verb::Backup, 12),
-            2 | 3 => (Verb::Restore, 26),
-            _ => (Verb::Restart, 8),
-        };
-        let death = match next(20) {
-            0 | 1 => Death::Power,
-            2..=5 => Death::Group,
-            _ => Death::Process,
-        };
-        let place = usize::try_from(next(places)).unwrap_or(0) + 1;
-        Kill { verb, place, death }
-    })
+fn unit(run: &str) -> String {
+    format!("svc-run-{run}.service")
 }
 
-fn code(events: &[Value]) -> u64 {
-    let word = events.last().and_then(|last| last["report"]["code"].as_str()).unwrap_or_default();
-    match word {
-        "ok" => 0,
-        "failed" => 4,
-        "notResumed" => 5,
-        _ => 1,
-    }
-}
-
-/// When the recovery gave its first order, in milliseconds since 1970.
-fn began(events: &[Value]) -> Option<u64> {
-    let from = events.iter().rposition(|event| event["event"] == "recovering")?;
-    let first = events.iter().skip(from).find(|event| event["event"] == "stepStarted")?;
-    epoch_millis(first["at"].as_str()?)
-}
-
-/// Of an RFC 3339 time in UTC, with the help of `date`, for the tests have no library of dates.
-fn epoch_millis(at: &str) -> Option<u64> {
-    let output = std::process::Command::new("date").args(["-d", at, "+%s%3N"]).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+fn log(run: &str) -> String {
+    format!("/var/lib/svc/runs/{run}/log.jsonl")
 }

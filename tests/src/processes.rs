@@ -1,5 +1,7 @@
-//! Which processes a command starts in a box, whoever their parent is: it may have systemd start them.
+//! Which processes a command starts in a box, whoever their parent is: it may have systemd start them. And whom it and they
+//! send signals to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -29,6 +31,37 @@ pub fn started(machine: &Machine, line: &str, program: &str) -> Result<(Vec<Stri
     Ok((said.lines().filter(is_that).map(arguments).collect(), output?))
 }
 
+/// Runs a program, and gives the signals that it and what it started sent to any other process, whether there was one or
+/// not. Looks whether a process is there, which are signals of the number 0, are none.
+pub fn foreign_signals(machine: &Machine, argv: &[&str]) -> Result<(Vec<String>, Output)> {
+    machine.check(&format!("rm -rf {TRACE} && mkdir {TRACE}"))?;
+    let calls = "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo";
+    let out = format!("{TRACE}/own");
+    let trace = ["strace", "-ff", "-qq", "-yy", "-e", calls, "-e", "signal=none", "-o", &out];
+    let output = machine.program(trace.iter().chain(argv))?.run()?;
+    let names = machine.check(&format!("ls {TRACE}"))?;
+    let own: BTreeSet<u32> = names.lines().filter_map(|name| name.rsplit('.').next()?.parse().ok()).collect();
+    let said = machine.check(&format!("cat {TRACE}/*"))?;
+    let is_foreign = |entry: &&str| target(entry).is_none_or(|target| !own.contains(&target));
+    Ok((
+        said.lines().filter(|entry| is_signal(entry)).filter(is_foreign).map(str::to_owned).collect(),
+        output,
+    ))
+}
+
+/// Whether an entry is of more than a look whether somebody is there.
+fn is_signal(entry: &str) -> bool {
+    entry.contains("SIG")
+}
+
+/// Whom a signal was for: `kill(12, SIGHUP) = 0`, `pidfd_send_signal(8<pid:12>, SIGHUP, NULL, 0) = 0`. A negative number
+/// is a group's.
+fn target(entry: &str) -> Option<u32> {
+    let first = entry.split_once('(')?.1.split([',', ')']).next()?;
+    let number = first.split_once("<pid:").map_or(first, |(_, rest)| rest.trim_end_matches('>'));
+    number.trim_start_matches('-').parse().ok()
+}
+
 /// `execve("/usr/bin/restic", ["restic", "version"], 0x… /* 7 vars */) = 0` as `restic version`.
 fn arguments(entry: &str) -> String {
     let list =
@@ -39,6 +72,19 @@ fn arguments(entry: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_of_a_signal_is_found_however_it_is_sent() {
+        for entry in [
+            "kill(12, SIGHUP) = 0",
+            "kill(-12, SIGKILL) = -1 ESRCH (No such process)",
+            "tgkill(12, 13, SIGURG) = 0",
+            "pidfd_send_signal(8<pid:12>, SIGHUP, NULL, 0) = 0",
+        ] {
+            assert_eq!((target(entry), is_signal(entry)), (Some(12), true), "{entry}");
+        }
+        assert!(!is_signal("kill(12, 0) = 0"));
+    }
 
     #[test]
     fn an_entry_is_shown_as_it_would_be_typed() {

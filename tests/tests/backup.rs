@@ -94,6 +94,7 @@ fn a_reader_that_goes_away_does_not_end_the_backup() -> Result<()> {
 fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.home.check("mkfifo /run/gate")?;
     server.make_backups_fail("echo > /run/gate; sleep 600")?;
     let running = server.home.program(["svc", "backup", "local", "paperless"])?.spawn()?;
@@ -105,5 +106,18 @@ fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
     assert_eq!(ended.code, 130, "{}{}", ended.stdout, ended.stderr);
     assert_eq!(server.runs()?, before);
     assert_eq!(server.snapshots("local", "paperless")?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_backup_takes_no_more_of_the_machine_than_its_limits() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.configure(".limits = {nice: 7, ioClass: \"idle\", memoryMax: 1500}")?;
+    let look = "unit=$(grep -o 'svc-run-.*service' /proc/self/cgroup); ionice -p $$ > /run/seen;
+        nice >> /run/seen; systemctl show -P MemoryMax $unit >> /run/seen";
+    server.make_backups_fail(look)?;
+    let backup = server.svc("backup local notes")?;
+    assert_eq!(backup.code, 0, "{backup}");
+    assert_eq!(server.home.read("/run/seen")?, "idle\n7\n1572864000\n");
     Ok(())
 }

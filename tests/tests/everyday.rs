@@ -3,14 +3,30 @@
 use anyhow::Result;
 use insta::assert_snapshot;
 use svc_tests::Homeserver;
+use svc_tests::screen::Screen;
+
+/// What systemd says of a unit is the same each time; how often it was started is not.
+const LOGS: &str = "logs notes --no-follow --grep Started --tail 1";
 
 /// What a verb that succeeded said, without what differs from run to run.
 fn said(server: &Homeserver, words: &str) -> Result<String> {
     let told = server.svc(words)?;
-    Ok(format!("exit {}\n{}{}", told.code, told.stdout, told.stderr))
+    Ok(format!("$ svc {words}\nexit {}\n--- stdout\n{}--- stderr\n{}", told.code, told.stdout, told.stderr))
 }
 
-/// Strikes out times, sizes, ids, and the blanks between columns, whose widths depend on them.
+/// The live screen as it is first, without the details beside the table, and how it ends.
+fn screen(server: &Homeserver) -> Result<String> {
+    let screen = Screen::run(&server.home, "svc tui")?;
+    // The last line is drawn last.
+    let shown = screen.once(|shown| shown.contains("healthy") && shown.contains("1 of 7"))?;
+    screen.press("q")?;
+    let ended = screen.once(|shown| shown.contains("exit "))?;
+    let left = shown.lines().filter_map(|line| line.split('│').next()).map(str::trim_end);
+    let left: Vec<&str> = left.filter(|line| !line.is_empty() && !line.starts_with('─')).collect();
+    Ok(format!("$ svc tui\n{}\n--- screen\n{}\n", ended.trim(), left.join("\n")))
+}
+
+/// Strikes out times, sizes, ids, and the blanks and line breaks of columns, whose widths depend on them.
 fn steady() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     for (what, by) in [
@@ -19,8 +35,9 @@ fn steady() -> insta::Settings {
         (r"\b[0-9a-f]{8}\b", "[id]"),
         (r"just now|\b\d+ (s|min|h) ago\b", "[age]"),
         (r"\bin \d+ (s|min|h)\b", "in [T]"),
-        (r"\b\d+(\.\d+)? (ms|s|min|h)\b", "[T]"),
+        (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "[T]"),
         (r"\b[\d,]+(\.\d+)? (B|KiB|MiB)\b", "[size]"),
+        (r"\n {20,}", " "),
         (r"(\S)  +", "$1  "),
     ] {
         settings.add_filter(what, by);
@@ -35,9 +52,11 @@ fn every_verb_says_what_it_did_and_svcs_units_run_it_by_night() -> Result<()> {
     server.home.check("systemctl start --wait svc-backup@local.service")?;
     let container = || server.home.check("docker inspect -f '{{.Id}}' caddy-caddy-1");
     let before = container()?;
-    for words in ["doctor", "timers", "list", "list-backups local notes"] {
+    for words in ["doctor", "timers", "list", "list-backups local notes", LOGS] {
         is_as_before(&server, words)?;
     }
+    let screen = screen(&server)?;
+    steady().bind(|| assert_snapshot!("tui", screen));
     for words in ["start archive", "stop archive", "start music", "restart notes", "restart caddy --recreate"]
     {
         is_as_before(&server, words)?;

@@ -7,19 +7,14 @@ use svc_tests::Homeserver;
 
 const LONG: Duration = Duration::from_mins(2);
 
-/// Changes `services.json` by a line of jq.
-fn configure(server: &Homeserver, change: &str) -> Result<()> {
-    let file = "/etc/svc/services.json";
-    server.home.check(&format!("jq '{change}' {file} > /tmp/new && cat /tmp/new > {file}")).map(drop)
-}
-
 /// Names the repositories, which today's format only implies; `local` has these fields besides.
 fn name_repositories(server: &Homeserver, local: &str) -> Result<()> {
     let of = |name: &str| format!("{{environmentFile: \"/var/lib/secrets/restic/{name}.env\"}}");
-    configure(
-        server,
-        &format!(".repositories = {{local: ({} + {local}), remote: {}}}", of("local"), of("remote")),
-    )
+    server.configure(&format!(
+        ".repositories = {{local: ({} + {local}), remote: {}}}",
+        of("local"),
+        of("remote")
+    ))
 }
 
 #[test]
@@ -45,7 +40,7 @@ fn fault_07_a_full_disk_of_the_repository_is_told_and_nothing_is_pruned() -> Res
 #[test]
 fn fault_15_a_link_that_is_cut_in_an_upload_ends_at_the_deadline_with_the_service_up() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    configure(&server, ".services.paperless.backup.timeout = \"20s\"")?;
+    server.configure(".services.paperless.backup.timeout = \"20s\"")?;
     let before = server.runs()?;
     server.watch_backups("echo > /run/gate")?;
     server.home.check("rm -f /run/gate; mkfifo /run/gate")?;

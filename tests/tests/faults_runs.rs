@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
-use svc_tests::kills::{Campaign, Death, Kill, Verb};
-use svc_tests::{Homeserver, wait};
+use svc_tests::homeserver::{Still, Way};
+use svc_tests::kills::{Campaign, Death, Verb};
+use svc_tests::{Homeserver, processes, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -39,6 +40,7 @@ fn wait_until_ended(server: &Homeserver) -> Result<Value> {
 fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let client = server.home.spawn("exec svc backup local paperless")?;
     wait_until_down(&server)?;
@@ -64,6 +66,7 @@ fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Re
 fn fault_42_sixteen_at_once_are_one_and_the_others_say_who_holds_it() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let first = server.home.spawn("exec svc backup local paperless")?;
     wait_until_down(&server)?;
@@ -73,7 +76,8 @@ fn fault_42_sixteen_at_once_are_one_and_the_others_say_who_holds_it() -> Result<
     ensure!(wait::until(LIMIT, waiting)?, "it does not wait");
     let script = "for n in $(seq 16); do svc backup local paperless > /dev/null 2> /run/said-$n & done
                   code=0; for job in $(jobs -p); do wait $job; [ $? = 7 ] || code=1; done; exit $code";
-    let all = server.home.program(["bash", "-c", script])?.run()?;
+    let (signals, all) = processes::foreign_signals(&server.home, &["bash", "-c", script])?;
+    assert_eq!(signals, [""; 0]);
     assert_eq!(all.code, 0, "{all}\n{}", server.home.check("cat /run/said-*")?);
     let said = server.home.read("/run/said-1")?;
     assert!(said.contains("backup (run ") && said.contains("backing up since"), "{said}");
@@ -90,6 +94,7 @@ fn fault_43_a_second_interrupt_starts_the_services_at_once() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
     // It does not heed the first signal.
+    server.freeze_nothing()?;
     server.make_backups_fail("trap '' TERM INT; while [ ! -e /run/go ]; do sleep 0.05; done; exit 1")?;
     let client = server.home.spawn("exec svc backup local paperless")?;
     wait_until_down(&server)?;
@@ -109,6 +114,7 @@ fn fault_43_a_second_interrupt_starts_the_services_at_once() -> Result<()> {
 fn fault_44_a_terminal_that_goes_changes_nothing_about_the_run() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let client = server.home.spawn("exec svc backup local paperless")?;
     wait_until_down(&server)?;
@@ -125,12 +131,10 @@ fn fault_44_a_terminal_that_goes_changes_nothing_about_the_run() -> Result<()> {
 #[test]
 fn fault_49_a_power_cut_in_the_middle_of_an_exchange_ends_on_one_side_before_docker_starts() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    let mut campaign = Campaign::begin(server)?;
-    // The run's places: two of each step, and one for each of the four trees that change places.
+    let mut campaign = Campaign::begin(server, Way::Snapshot)?;
+    // One for each of the four trees that change places, too.
     let mut seen = 0;
-    for place in 8..=14 {
-        let kill = Kill { verb: Verb::Restore, place, death: Death::Power };
-        let outcome = campaign.kill(kill)?.context("the restore has no such place")?;
+    for outcome in campaign.kill_within(Verb::Restore, Still::Stop, Death::Power, "exchange")? {
         assert!(outcome.violations.is_empty(), "{outcome:#?}");
         let log = format!("/var/lib/svc/runs/{}/log.jsonl", outcome.run);
         let text = campaign.server().home.read(&log)?;
@@ -152,6 +156,7 @@ fn fault_49_a_power_cut_in_the_middle_of_an_exchange_ends_on_one_side_before_doc
 fn fault_50_a_machine_that_goes_down_during_a_run_brings_all_back_when_it_is_up_again() -> Result<()> {
     let Some(mut server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     server.home.check("svc backup local paperless --detach")?;
     wait_until_down(&server)?;
@@ -169,6 +174,7 @@ fn fault_50_a_machine_that_goes_down_during_a_run_brings_all_back_when_it_is_up_
 fn the_nightly_timer_fires_and_its_run_can_be_watched() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     server.home.check(
         "mkdir -p /etc/systemd/system/svc-backup@local.timer.d

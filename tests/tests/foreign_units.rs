@@ -69,6 +69,7 @@ fn units_of_any_kind_are_stopped_while_they_are_saved_and_run_as_before() -> Res
     ensure!(wait::until(Duration::from_secs(10), awake)?, "the socket starts nothing");
     let before = running(&server)?;
     assert_eq!(before.len(), 10, "{before:?}");
+    server.freeze_nothing()?;
     server.watch_backups(&format!("{RUNNING}\n{WATCH}"))?;
     let backup = server.svc(&format!("backup local {SERVICES}"))?;
     assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);

@@ -74,6 +74,7 @@ fn one_that_does_not_stop_does_not_end_the_run(server: &Homeserver) -> Result<()
 }
 
 fn a_service_that_does_not_come_back_is_5(server: &Homeserver) -> Result<()> {
+    server.freeze_nothing()?;
     server.make_backups_fail("mv -f /opt/notes/notes.py /opt/notes/broken 2> /dev/null")?;
     let backup = server.svc("backup local notes caddy")?;
     assert_eq!(backup.code, 5, "{backup}");
@@ -105,6 +106,7 @@ fn what_somebody_started_by_hand_is_stopped_too(server: &Homeserver) -> Result<(
     server.home.check(&format!("systemctl stop docker-compose-archive && {by_hand}"))?;
     assert_eq!(server.state_of("archive")?, "by hand");
     let before = server.runs()?;
+    server.freeze_nothing()?;
     server.watch_backups("docker ps --format '{{.Names}} runs' | grep archive")?;
     let backup = server.svc("backup local archive")?;
     assert_eq!((backup.code, server.runs()?), (0, before), "{backup}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use svc_tests::screen::Screen;
 use svc_tests::{Homeserver, wait};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -104,15 +105,10 @@ fn states_in_json(server: &Homeserver) -> Result<Vec<(String, String)>> {
 
 /// What `svc tui` shows at first, as soon as every service is on it.
 fn first_screen(server: &Homeserver) -> Result<String> {
-    let tmux = "tmux -u -L states";
-    let start = "new-session -d -x 120 -y 40 'SVC_CONFIG=/etc/svc/states.json svc tui'";
-    server.home.check(&format!("{tmux} {start}"))?;
-    let screen = wait::poll(DEADLINE, || {
-        let screen = server.home.check(&format!("{tmux} capture-pane -p"))?;
-        Ok(STATES.iter().all(|(name, _)| screen.contains(name)).then_some(screen))
-    })?;
-    server.home.check(&format!("{tmux} send-keys q"))?;
-    screen.context("`svc tui` shows no services")
+    let screen = Screen::run(&server.home, "SVC_CONFIG=/etc/svc/states.json svc tui")?;
+    let shown = screen.once(|shown| STATES.iter().all(|(name, _)| shown.contains(name)))?;
+    screen.press("q")?;
+    Ok(shown)
 }
 
 /// Whether a line begins with that name and has that word, and no longer one, in its second column.

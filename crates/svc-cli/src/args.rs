@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use svc_core::config::Period;
 
+use crate::commands::MountExecArgs;
 use crate::complete;
 
 mod repo;
@@ -32,11 +33,11 @@ Examples:
   svc -n backup all all            what a backup would do, step by step
 
 Exit codes:
-  0 good · 2 usage · 3 partial · 4 failed, and all runs as before
+  0 good · 1 a mistake in svc · 2 usage · 3 partial · 4 failed, and all runs as before
   5 a service is not as it was before · 6 configuration · 7 busy · 8 somebody is needed
   10 no repository · 11 locked · 12 wrong password · 13 damaged · 14 no space
-  15 unreachable · 17 unit or container · 18 systemd or Docker · 19 permission
-  20 refused for safety · 130, 143 ended by a signal";
+  15 unreachable · 16 hook · 17 unit or container · 18 systemd or Docker · 19 permission
+  20 refused for safety · 129, 130, 143 ended by a signal";
 
 /// Options that every verb takes, anywhere on the line.
 #[derive(Debug, Clone, ClapArgs)]
@@ -121,6 +122,9 @@ pub(crate) enum Verb {
     /// Execute the plan in a run's directory; started by svc itself.
     #[command(hide = true)]
     Execute(ExecuteArgs),
+    /// Become a program that sees frozen copies at their original paths; started by svc itself.
+    #[command(hide = true)]
+    MountExec(MountExecArgs),
     /// Do what runs that died owe: start what they stopped, end what they began. Also done before every other verb.
     Recover(RecoverArgs),
     /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.

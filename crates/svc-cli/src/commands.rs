@@ -13,6 +13,7 @@ mod list;
 mod list_backups;
 mod logs;
 mod man;
+mod mount_exec;
 mod recover;
 mod repo;
 mod restore;
@@ -20,6 +21,8 @@ mod runs;
 mod status;
 mod timers;
 mod tui;
+
+pub(crate) use mount_exec::MountExecArgs;
 
 use svc_core::code::Code;
 use svc_core::config::UnknownName;
@@ -42,6 +45,7 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::Attach(args)) => attach::attach(&load()?, &args).await,
         Some(Verb::Cancel(args)) => attach::cancel(&load()?, &args),
         Some(Verb::Execute(args)) => execute::run(global, &args).await,
+        Some(Verb::MountExec(args)) => mount_exec::run(&args),
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
         Some(Verb::Forget(args)) => forget::run(&load()?, &args).await,

@@ -8,6 +8,7 @@ use svc_core::code::Code;
 use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults};
 use svc_core::docker;
 use svc_core::failure::Failure;
+use svc_core::freeze::HostFreezer;
 use svc_core::order::Order;
 use svc_core::outside::Outside;
 use svc_core::restic::{self, ResticSettings, SecretWarning};
@@ -32,6 +33,9 @@ pub(crate) struct Context {
 
 /// Where programs are looked for when `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// This very binary, also when another one lies in its place by now.
+const OWN: &str = "/proc/self/exe";
 
 /// A verb that needs the configuration names no more problems than this; `svc config check` names all.
 const MOST_PROBLEMS: usize = 5;
@@ -86,6 +90,7 @@ impl Context {
             home: order.home.clone(),
             cache_dir: scope.cache_dir.join("restic"),
             temp_dir: order.temp_dir.clone(),
+            helper: Some(OWN.into()),
         };
         let (outside, warnings) = connect(&scope, &config, settings);
         let path = order.path.clone().into();
@@ -122,10 +127,23 @@ impl Context {
     }
 }
 
-/// The line of this process, as root would type it.
+/// The line of this process, as it is typed once more.
+pub(crate) fn again_line() -> String {
+    std::env::args().skip(1).fold("svc".to_owned(), |line, word| format!("{line} {}", quoted(&word)))
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./,:=@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The same as root would type it.
 pub(crate) fn sudo_line() -> String {
-    let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    format!("sudo svc {line}")
+    format!("sudo {}", again_line())
 }
 
 /// The scope that the options ask for.
@@ -206,6 +224,7 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
         home: path("HOME").map_or_else(|| "/root".into(), PathBuf::from),
         cache_dir: scope.cache_dir.join("restic"),
         temp_dir: path("TMPDIR").map(PathBuf::from),
+        helper: Some(OWN.into()),
     };
     connect(scope, config, settings)
 }
@@ -213,13 +232,21 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
 fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside, Vec<SecretWarning>) {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty());
     let credentials = credentials.map(PathBuf::from);
+    let freezer = HostFreezer::new(&settings.path, able());
     let (restic, warnings) = restic::open(config, settings, credentials.as_deref());
     let outside = Outside {
         systemd: Arc::new(Bus::new(&scope.bus_address)),
         docker: Arc::new(docker::Engine::new(&scope.engine_socket)),
         restic: Arc::new(restic),
+        freezer: Arc::new(freezer),
     };
     (outside, warnings)
+}
+
+/// Why this process cannot freeze anything: mounts of its own are root's.
+fn able() -> Result<(), String> {
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root { Ok(()) } else { Err("only root can freeze".to_owned()) }
 }
 
 /// What the configuration says about places wins over the scope's defaults.
@@ -246,5 +273,19 @@ fn environment(user: bool) -> Environment {
         runtime_dir: path("XDG_RUNTIME_DIR"),
         bus_address: text(bus),
         docker_host: text("DOCKER_HOST"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_repeated_as_a_shell_takes_it_for_one() {
+        assert_eq!(["local,remote", "--tail=3"].map(quoted), ["local,remote", "--tail=3"]);
+        assert_eq!(
+            ["", "2 days ago", "it's", "$HOME"].map(quoted),
+            ["''", "'2 days ago'", r"'it'\''s'", "'$HOME'"]
+        );
     }
 }

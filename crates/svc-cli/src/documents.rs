@@ -41,6 +41,16 @@ pub(crate) struct InitDocument<'a> {
     pub(crate) id: &'a str,
 }
 
+/// `svc repo init`, `check` and `prune` with `--dry-run`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrialDocument<'a> {
+    /// Which repository.
+    pub(crate) repository: &'a RepositoryName,
+    /// What would become of it, in words.
+    pub(crate) would: &'a str,
+}
+
 /// `svc runs RUN`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,11 +92,12 @@ mod tests {
             ("repo-init", schema_for!(InitDocument<'_>)),
             ("repo-check", schema_for!(CheckReport)),
             ("repo-prune", schema_for!(PruneReport)),
+            ("repo-dry-run", schema_for!(TrialDocument<'_>)),
             ("repo-stats", schema_for!(StatsReport)),
             ("repo-unlock", schema_for!(UnlockReport)),
             ("run", schema_for!(RunDocument<'_>)),
             ("runs", schema_for!(Vec<RunSummary>)),
-            ("services", svc_core::config::schema().try_into().unwrap_or_default()),
+            ("services", svc_core::config::schema()),
             ("status", schema_for!(Standing)),
             ("timers", schema_for!(Vec<TimerOverview>)),
         ]

@@ -7,7 +7,7 @@ use svc_core::code::Code;
 use svc_core::failure::Failure;
 
 use crate::args::Output;
-use crate::context::sudo_line;
+use crate::context::{again_line, sudo_line};
 use crate::documents::ErrorDocument;
 use crate::render::{RenderChoice, failure_text};
 
@@ -16,7 +16,7 @@ pub(crate) fn code(output: Output, ended: Result<Code, Failure>) -> ExitCode {
     let code = match ended {
         Ok(code) => code,
         Err(failure) => {
-            let failure = if is_for_root(&failure) { failure.hint(sudo_line()) } else { failure };
+            let failure = with_next(failure);
             // A reader that is gone changes nothing about the code.
             let _ = show(output, &failure);
             failure.code
@@ -25,9 +25,17 @@ pub(crate) fn code(output: Output, ended: Result<Code, Failure>) -> ExitCode {
     ExitCode::from(code.number())
 }
 
-/// Whether root could do what this user may not, and nothing better is known.
-fn is_for_root(failure: &Failure) -> bool {
-    failure.code == Code::Permission && failure.hint.is_none() && !rustix::process::geteuid().is_root()
+/// The failure with what to type next, also where nothing better is known.
+fn with_next(failure: Failure) -> Failure {
+    let is_root = rustix::process::geteuid().is_root();
+    match failure.code {
+        _ if failure.hint.is_some() => failure,
+        Code::Permission if !is_root => failure.hint(sudo_line()),
+        Code::Usage => failure.hint("svc --help"),
+        // Whoever ended it knows why.
+        Code::Hangup | Code::Interrupted | Code::Terminated => failure.hint(again_line()),
+        _ => failure.hint("svc doctor"),
+    }
 }
 
 fn show(output: Output, failure: &Failure) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! `svc`: runs a homeserver's services and guards their data.
 
 mod args;
+mod barrier;
 mod commands;
 mod complete;
 mod context;

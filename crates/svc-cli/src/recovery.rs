@@ -6,12 +6,13 @@ use svc_core::engine::Engine;
 use svc_core::failure::Failure;
 use svc_core::goal::Goal;
 use svc_core::history;
-use svc_core::names::RunId;
+use svc_core::names::{RunId, ServiceName, UnitName};
 use svc_core::recover::{Recovery, recover};
 use svc_core::report::Report;
 use svc_core::run_log::{self, RunLog};
 use svc_core::standing::unfinished;
 
+use crate::barrier;
 use crate::context::Context;
 use crate::run::{perform, say};
 
@@ -29,7 +30,22 @@ pub(crate) async fn first(context: &Context) -> Code {
             Err(failure) => say(&format!("warning: {}\n", failure.message)),
         }
     }
+    remove_copies(context).await;
     code
+}
+
+/// Removes the frozen copies that runs could not remove before they ended. What is still left, `svc doctor` tells.
+pub(crate) async fn remove_copies(context: &Context) {
+    let left = history::frozen_left(&context.scope.runs_dir()).unwrap_or_default();
+    for (_, copy) in left {
+        match context.outside.freezer.remove(&copy).await {
+            Ok(()) => {
+                let copy = copy.to.display();
+                say(&format!("note: the frozen copy `{copy}` was left over and is removed\n"));
+            }
+            Err(error) => say(&format!("warning: {error}\n")),
+        }
+    }
 }
 
 /// Does what one run owes; nothing: it is at work, another process does it, or its log does not say what it was to do.
@@ -37,21 +53,48 @@ pub(crate) async fn first(context: &Context) -> Code {
 /// # Errors
 /// When its log cannot be read or written.
 pub(crate) async fn one(context: &Context, run: &RunId) -> Result<Option<(Goal, Report)>, Failure> {
+    lower_barrier(context, run).await?;
     let Some((log, recovery)) = open(context, run)? else { return Ok(None) };
     let (goal, next) = (recovery.plan.goal.clone(), recovery.next);
     let work = async move |engine: Engine| engine.recover(&recovery).await;
     Ok(Some((goal, perform(context, run.clone(), log, next, work).await)))
 }
 
-/// Does the part of that which needs only file systems.
+/// Does the part of that which needs only file systems. Units whose data could not be brought to one side cannot start from
+/// now on.
 ///
 /// # Errors
 /// When trees are old and new in part and cannot be brought to one side: their service must stay off.
 pub(crate) async fn data(context: &Context, run: &RunId) -> Result<(), Failure> {
-    let Some((log, recovery)) = open(context, run)? else { return Ok(()) };
+    let stuck = settle(context, run).await?;
+    let units: Vec<UnitName> = stuck.iter().flat_map(|(name, _)| units(context, name)).collect();
+    let Some((_, failure)) = stuck.into_iter().next() else { return Ok(()) };
+    barrier::raise(run, &units).map_err(|error| {
+        let message = "units whose data is old and new in part could not be held back";
+        Failure::new(Code::NotResumed, message).because(error.to_string())
+    })?;
+    Err(failure)
+}
+
+/// Brings the trees of a run to one side; gives the services for which that failed.
+async fn settle(context: &Context, run: &RunId) -> Result<Vec<(ServiceName, Failure)>, Failure> {
+    let Some((log, recovery)) = open(context, run)? else { return Ok(Vec::new()) };
     let next = recovery.next;
     let work = async move |engine: Engine| engine.recover_data(&recovery).await;
-    perform(context, run.clone(), log, next, work).await
+    Ok(perform(context, run.clone(), log, next, work).await)
+}
+
+/// The units of a service that Docker's own waiting does not hold.
+fn units(context: &Context, name: &ServiceName) -> Vec<UnitName> {
+    context.config.services.get(name).map(|service| service.units.clone()).unwrap_or_default()
+}
+
+/// Lets units start again whose data can be brought to one side now.
+async fn lower_barrier(context: &Context, run: &RunId) -> Result<(), Failure> {
+    if barrier::is_raised(run) && settle(context, run).await?.is_empty() {
+        barrier::lower(run).map_err(|error| Failure::from_error(Code::Failed, &error))?;
+    }
+    Ok(())
 }
 
 fn open(context: &Context, run: &RunId) -> Result<Option<(RunLog, Recovery)>, Failure> {

@@ -23,7 +23,7 @@ use svc_core::run_log::RunLog;
 use tokio::sync::mpsc;
 
 use crate::args::Watching;
-use crate::context::Context;
+use crate::context::{Context, again_line};
 use crate::recovery;
 use crate::render;
 use crate::signals::Signals;
@@ -140,7 +140,7 @@ fn ask(context: &Context, plan: &Plan, question: &str) -> Result<(), Failure> {
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {
-        Err(refused("nothing was done, because nobody said yes"))
+        Err(refused("nothing was done, because nobody said yes").hint(format!("{} --yes", again_line())))
     }
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use svc_core::code::Code;
+use svc_core::config::{IoClass, Limits};
 use svc_core::dispatch::dispatch;
 use svc_core::failure::Failure;
 use svc_core::follow::{FollowError, follow};
+use svc_core::goal::Goal;
 use svc_core::names::{RunId, UnitName};
 use svc_core::order::Order;
 use svc_core::plan::Plan;
@@ -61,6 +63,7 @@ pub(crate) fn name(run: &RunId) -> Result<UnitName, Failure> {
 
 /// Hands a run over to a unit of its own; its log is there already.
 pub(crate) async fn start(context: &Context, run: &RunId, plan: Plan) -> Result<(), Failure> {
+    let unit = unit(context, run, &plan).await?;
     let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
     let order = Order {
         plan,
@@ -72,7 +75,6 @@ pub(crate) async fn start(context: &Context, run: &RunId, plan: Plan) -> Result<
     order.save(&context.scope.runs_dir(), run).map_err(|error| {
         Failure::new(Code::Failed, "the plan of the run cannot be written").because(error.to_string())
     })?;
-    let unit = unit(context, run).await?;
     let started = context.outside.systemd.start_transient(&unit, None, START).await;
     started.map_err(|error| match error {
         SystemdError::ShuttingDown { .. } => {
@@ -82,7 +84,7 @@ pub(crate) async fn start(context: &Context, run: &RunId, plan: Plan) -> Result<
     })
 }
 
-async fn unit(context: &Context, run: &RunId) -> Result<TransientUnit, Failure> {
+async fn unit(context: &Context, run: &RunId, plan: &Plan) -> Result<TransientUnit, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::from_error(Code::Internal, &error))?;
     let program = program.to_string_lossy().into_owned();
     let runs = context.scope.runs_dir().join(run.as_str()).to_string_lossy().into_owned();
@@ -97,6 +99,9 @@ async fn unit(context: &Context, run: &RunId) -> Result<TransientUnit, Failure> 
         ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
+    if matches!(plan.goal, Goal::Backup { .. }) {
+        properties.extend(limits(&context.config.limits));
+    }
     if cfg!(debug_assertions)
         && let Ok(place) = std::env::var(FAULTS)
     {
@@ -128,6 +133,24 @@ async fn recovery(
     command.push(scope.config_file.to_string_lossy().into_owned());
     command.extend((scope.kind == ScopeKind::User).then(|| "--user".to_owned()));
     Ok(vec![("ExecStopPost", Value::Command(command))])
+}
+
+/// What a backup may take of the machine. Whoever restores or starts something waits for it.
+fn limits(limits: &Limits) -> Vec<(&'static str, Value)> {
+    // Numbers of ioprio_set(2).
+    let class = match limits.io_class {
+        IoClass::BestEffort => 2,
+        IoClass::Idle => 3,
+    };
+    let bytes = |mib: u32| Value::Number(u64::from(mib) << 20);
+    let mut properties = vec![
+        ("Nice", Value::Signed(limits.nice.into())),
+        ("IOSchedulingClass", Value::Signed(class)),
+        ("IOSchedulingPriority", Value::Signed(limits.io_priority.into())),
+    ];
+    properties.extend(limits.memory_high.map(|mib| ("MemoryHigh", bytes(mib))));
+    properties.extend(limits.memory_max.map(|mib| ("MemoryMax", bytes(mib))));
+    properties
 }
 
 fn micros(span: Duration) -> u64 {

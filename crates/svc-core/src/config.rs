@@ -6,6 +6,7 @@ mod effective;
 pub mod env_file;
 mod health;
 mod hook;
+mod limits;
 mod lookup;
 mod notification;
 mod overlap;
@@ -38,6 +39,7 @@ pub use backup::{Backup, Freeze, Quiesce};
 pub use effective::{Effective, Leaf, Origin, effective};
 pub use health::{Health, Probe};
 pub use hook::{Hook, HookAction, HookPlace, Hooks};
+pub use limits::{IoClass, Limits};
 pub use lookup::UnknownName;
 pub use notification::{Channel, Notification, Occasion};
 pub use paths::Paths;
@@ -67,6 +69,8 @@ pub struct Config {
     pub paths: Paths,
     /// Docker's settings.
     pub docker: Docker,
+    /// What a backup may take of the machine.
+    pub limits: Limits,
     /// Timers that `svc timers` shows beside its own.
     pub timers: Vec<Timer>,
     /// Repositories by name, in the order of the file.
@@ -108,6 +112,7 @@ impl Config {
         let paths = f.get("paths", d, Paths::decode).unwrap_or_default();
         d.know(&paths);
         let docker = f.get("docker", d, Docker::decode).unwrap_or_default();
+        let limits = f.get("limits", d, Limits::decode).unwrap_or_default();
         let timers = f.list("timers", d, Timer::decode);
         let repositories = repositories(&mut f, &paths, d);
         let services = f.get("services", d, services).unwrap_or_default();
@@ -125,6 +130,7 @@ impl Config {
             host,
             paths,
             docker,
+            limits,
             timers,
             repositories,
             services,

@@ -3,6 +3,7 @@
 mod backup;
 mod control;
 mod forget;
+mod freeze;
 mod health;
 mod hold;
 mod hooks;
@@ -12,6 +13,7 @@ mod recovery;
 mod restore;
 mod schedule;
 mod service;
+mod sources;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -154,6 +154,17 @@ pub enum Body {
         /// The process.
         pid: u32,
     },
+    /// A snapshot exists that only shortens the stop: it is forgotten before the run ends.
+    HotSaved {
+        /// Of which service.
+        service: ServiceName,
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        snapshot: SnapshotId,
+        /// How long restic took, in milliseconds.
+        took_ms: u64,
+    },
     /// Old trees lie here until they are let go.
     TreesKept {
         /// Of which service.
@@ -214,6 +225,7 @@ impl Body {
             | Self::Progress { service, .. }
             | Self::SnapshotSaved { service, .. }
             | Self::Forgotten { service, .. }
+            | Self::HotSaved { service, .. }
             | Self::HookOutput { service, .. }
             | Self::TreesKept { service, .. } => Some(service),
             Self::ServiceFinished { report } => Some(&report.service),
@@ -247,6 +259,7 @@ impl Body {
             | Self::Progress { .. }
             | Self::SnapshotSaved { .. }
             | Self::Forgotten { .. }
+            | Self::HotSaved { .. }
             | Self::TreesKept { .. }
             | Self::HookOutput { .. }
             | Self::Note { .. }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::event::{Body, Event};
+use crate::freeze::FrozenCopy;
 use crate::names::{RepositoryName, RunId, ServiceName};
+use crate::plan::{Plan, Step};
 use crate::report::Report;
 use crate::run_log;
 
@@ -41,6 +43,9 @@ pub struct RunSummary {
     pub took_ms: Option<u64>,
     /// The longest time that a service was down for it, in milliseconds.
     pub downtime_ms: Option<u64>,
+    /// Frozen copies that it made and that are still there: it is at work, or could not remove them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<FrozenCopy>,
 }
 
 /// What has become of a run.
@@ -95,17 +100,22 @@ pub fn summary(directory: &Path, run: &RunId) -> io::Result<RunSummary> {
     // Asked first: a run that ends in between has written its end by then.
     let held = run_log::is_held(&path)?;
     let (first, last) = run_log::ends(&path)?;
-    Ok(summary_of(run, first.as_ref(), last.as_ref(), held))
+    let mut summary = summary_of(run, first.as_ref(), last.as_ref(), held);
+    // Where the disk is not to be looked at, nobody knows of a copy.
+    summary.frozen.retain(|copy| copy.to.try_exists().unwrap_or(false));
+    Ok(summary)
 }
 
 fn summary_of(run: &RunId, first: Option<&Event>, last: Option<&Event>, held: bool) -> RunSummary {
     let report = last.and_then(report);
     let (mut verb, mut began, mut services, mut repositories) = (None, None, Vec::new(), Vec::new());
+    let mut frozen = Vec::new();
     if let Some(Event { at, body: Body::RunStarted { plan, .. }, .. }) = first {
         verb = Some(plan.goal.verb().to_owned());
         began = Some(*at);
         services = plan.goal.services().to_vec();
         repositories = plan.goal.repositories().to_vec();
+        frozen = copies(plan);
     }
     let fate = match report {
         Some(report) if report.crashed => Fate::Recovered { code: report.code },
@@ -123,7 +133,30 @@ fn summary_of(run: &RunId, first: Option<&Event>, last: Option<&Event>, held: bo
         fate,
         took_ms: report.map(|report| report.took_ms),
         downtime_ms: downtimes.max(),
+        frozen,
     }
+}
+
+/// The frozen copies that a plan makes.
+fn copies(plan: &Plan) -> Vec<FrozenCopy> {
+    let steps = plan.services.iter().flat_map(|service| &service.steps);
+    let freezes = steps.filter_map(|planned| match &planned.step {
+        Step::Freeze(freeze) => Some(&freeze.copies),
+        _ => None,
+    });
+    freezes.flatten().cloned().collect()
+}
+
+/// The frozen copies of runs that came to their end, or were brought there: nobody will remove them any more.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn frozen_left(directory: &Path) -> io::Result<Vec<(RunId, FrozenCopy)>> {
+    let all = runs(directory)?;
+    // One that vanishes meanwhile left nothing.
+    let seen = all.iter().filter_map(|run| summary(directory, run).ok());
+    let ended = seen.filter(|run| matches!(run.fate, Fate::Ended { .. } | Fate::Recovered { .. }));
+    Ok(ended.flat_map(|run| run.frozen.into_iter().map(move |copy| (run.run.clone(), copy))).collect())
 }
 
 /// The report that a run ended with; nothing: it has not.

@@ -66,6 +66,9 @@ mod tests {
             min_files: 2,
             max_shrink_percent: 50,
             timeout: None,
+            binds: Vec::new(),
+            ignore_inode: false,
+            pass: crate::plan::Pass::Only,
         }
     }
 

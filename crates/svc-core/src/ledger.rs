@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use crate::event::Body;
 use crate::exchange::Tree;
-use crate::plan::{HookKind, Step, Target};
+use crate::freeze::FrozenCopy;
+use crate::names::{RepositoryName, SnapshotId};
+use crate::plan::{HookKind, Pass, Step, Target};
 use crate::prior::Prior;
 
 /// What was stopped, exchanged, and how long something was down.
@@ -31,6 +33,12 @@ pub(crate) struct Ledger {
     pub(crate) exchanged: Vec<Tree>,
     /// Trees could not be put back: the service must not run on the mixture.
     pub(crate) mixed: bool,
+    /// Copies that this run made, or was about to.
+    pub(crate) frozen: Vec<FrozenCopy>,
+    /// Repositories that this run began to save hot snapshots in, and which it knows of.
+    pub(crate) hot: Vec<(RepositoryName, Option<SnapshotId>)>,
+    /// What the step under way pays back.
+    paying: Option<Debt>,
     /// What ran before, if that was looked at.
     pub(crate) prior: Option<Prior>,
     /// Targets that were off before and that this run started.
@@ -39,6 +47,13 @@ pub(crate) struct Ledger {
     touched: Vec<Target>,
     down_since: Option<Instant>,
     downtime_ms: Option<u64>,
+}
+
+/// What one step pays back as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Debt {
+    Frozen,
+    Hot,
 }
 
 impl Ledger {
@@ -50,8 +65,13 @@ impl Ledger {
             Body::Started { target, .. } => self.started(target, at),
             Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
             Body::StepFinished { failure, .. } => self.end(failure.is_some()),
+            Body::HotSaved { repository, snapshot, .. } => {
+                self.hot.retain(|(name, id)| name != repository || id.is_some());
+                self.hot.push((repository.clone(), Some(snapshot.clone())));
+            }
             Body::Exchanged { .. } => self.exchanged = std::mem::take(&mut self.exchanging),
             Body::PutBack { .. } => {
+                self.mixed = false;
                 self.exchanging.clear();
                 self.exchanged.clear();
                 self.new_are_off();
@@ -66,6 +86,8 @@ impl Ledger {
     }
 
     fn begin(&mut self, step: &Step, at: Instant) {
+        // A step that was paying back when the run died has not ended.
+        self.paying = None;
         match step {
             Step::Stop { targets } => self.stopping(targets, at),
             Step::Hook(hook) => {
@@ -84,12 +106,21 @@ impl Ledger {
             }
             Step::Restart { targets } => self.touched.extend(targets.iter().cloned()),
             Step::Stage(step) => self.staged.push(step.stage.clone()),
+            Step::Freeze(step) => self.frozen.extend(step.copies.iter().cloned()),
+            Step::DropFreeze { .. } => self.paying = Some(Debt::Frozen),
+            Step::Backup(step) if step.pass == Pass::Hot => self.hot.push((step.repository.clone(), None)),
+            Step::ForgetHot { .. } => self.paying = Some(Debt::Hot),
             Step::Revert { stop, .. } if !self.exchanged.is_empty() => self.stopping(&stop.concat(), at),
             _ => {}
         }
     }
 
     fn end(&mut self, failed: bool) {
+        match self.paying.take().filter(|_| !failed) {
+            Some(Debt::Frozen) => self.frozen.clear(),
+            Some(Debt::Hot) => self.hot.clear(),
+            None => {}
+        }
         match self.hook.take() {
             Some((HookKind::Pre, _)) => self.pre_failed |= failed,
             Some((HookKind::Post, index)) => self.post.push(index),

@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod failure;
 pub mod faults;
 pub mod follow;
+pub mod freeze;
 pub mod goal;
 pub mod history;
 pub mod holder;

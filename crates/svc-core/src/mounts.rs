@@ -16,14 +16,45 @@ pub fn below(path: &Path) -> Vec<PathBuf> {
     mount_points().into_iter().filter(|mount| mount != path && mount.starts_with(path)).collect()
 }
 
-fn mount_points() -> Vec<PathBuf> {
+/// A line of the table of mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// Major and minor number: the same for all mounts of one file system.
+    pub(crate) device: String,
+    /// Which directory of the file system is mounted.
+    pub(crate) root: PathBuf,
+    /// Where.
+    pub(crate) point: PathBuf,
+    /// `ext4`, `btrfs` …
+    pub(crate) kind: String,
+}
+
+/// All mounts, in the order in which they were made; none when that cannot be read.
+pub(crate) fn table() -> Vec<Mount> {
     std::fs::read("/proc/self/mountinfo").map(|text| parse(&text)).unwrap_or_default()
 }
 
-/// The fifth field of each line; space, tab, newline and backslash are written in octal.
-fn parse(mountinfo: &[u8]) -> Vec<PathBuf> {
-    let field = |line: &[u8]| line.split(|&byte| byte == b' ').nth(4).map(unescape);
-    mountinfo.split(|&byte| byte == b'\n').filter_map(field).collect()
+/// The mount that a path is on; of several at one place it is the last.
+pub(crate) fn of<'a>(table: &'a [Mount], path: &Path) -> Option<&'a Mount> {
+    let holds = table.iter().filter(|mount| path.starts_with(&mount.point));
+    holds.max_by_key(|mount| mount.point.components().count())
+}
+
+fn mount_points() -> Vec<PathBuf> {
+    table().into_iter().map(|mount| mount.point).collect()
+}
+
+/// Space, tab, newline and backslash are written in octal; optional fields end with a lone `-`, then comes the kind.
+fn parse(mountinfo: &[u8]) -> Vec<Mount> {
+    mountinfo.split(|&byte| byte == b'\n').filter_map(mount).collect()
+}
+
+fn mount(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|&byte| byte == b' ').skip(2);
+    let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
+    let (device, root, point) = (fields.next()?, fields.next()?, fields.next()?);
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    Some(Mount { device: text(device), root: unescape(root), point: unescape(point), kind: text(kind) })
 }
 
 fn unescape(field: &[u8]) -> PathBuf {
@@ -50,7 +81,19 @@ mod tests {
     fn escaped_mount_points_are_read_back() {
         let text =
             b"22 27 0:21 / /proc rw - proc proc rw\n23 27 8:1 / /a\\040b\\134c rw - ext4 /dev/sda rw\n";
-        assert_eq!(parse(text), [PathBuf::from("/proc"), PathBuf::from("/a b\\c")]);
+        let mounts = parse(text);
+        let points: Vec<&Path> = mounts.iter().map(|mount| mount.point.as_path()).collect();
+        assert_eq!(points, [Path::new("/proc"), Path::new("/a b\\c")]);
+        assert_eq!((mounts[1].device.as_str(), mounts[1].kind.as_str()), ("8:1", "ext4"));
+    }
+
+    #[test]
+    fn a_path_is_on_the_deepest_mount_and_there_on_the_last() {
+        let text = b"1 0 8:1 / / rw - ext4 a rw\n2 1 8:2 /@d /d rw shared:1 - btrfs b rw\n3 1 8:3 / /d rw - xfs c rw\n4 1 8:4 / /de rw - xfs d rw\n";
+        let mounts = parse(text);
+        let device = |path: &str| of(&mounts, Path::new(path)).map(|mount| mount.device.as_str());
+        assert_eq!([device("/d/x"), device("/d"), device("/dx")], [Some("8:3"), Some("8:3"), Some("8:1")]);
+        assert_eq!(mounts[1].root, Path::new("/@d"));
     }
 
     #[test]

@@ -189,6 +189,14 @@ impl RunId {
         let micros = now.subsec_nanosecond().unsigned_abs() / 1000;
         Self(format!("{}-{micros:05x}{pid:x}", now.strftime("%Y%m%dT%H%M%S")))
     }
+
+    /// The second in which it began; nothing: the id is of another making.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        let time = self.0.split('-').next()?;
+        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S", time).ok()?;
+        Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    }
 }
 
 impl SnapshotId {

@@ -1,5 +1,6 @@
 //! What the world looks like before a plan is made: units, containers, sources, repositories.
 
+mod ground;
 mod parts;
 mod place;
 mod relatives;
@@ -24,6 +25,7 @@ pub use targets::{Free, ObservedRestore, ObservedTarget};
 use crate::config::Config;
 use crate::docker::Volume;
 use crate::failure::Failure;
+use crate::freeze::Part;
 use crate::goal::Goal;
 use crate::names::{RepositoryName, ServiceName};
 use crate::outside::Outside;
@@ -49,6 +51,8 @@ pub struct ObservedService {
     pub parts: Parts,
     /// What a backup of it reads.
     pub sources: Vec<ObservedSource>,
+    /// On what file systems that lies, part by part, those above first; empty: nobody wants it frozen.
+    pub ground: Vec<Part>,
     /// What a restore of it writes; nothing: that was not asked.
     pub restore: Option<Result<ObservedRestore, Failure>>,
     /// Where its manifest is.
@@ -83,7 +87,8 @@ pub async fn observe(
         };
         let record = ServiceRecord::load(&scope.records_dir(), name);
         let manifest = manifests.join(format!("{name}.json"));
-        let mut seen = ObservedService { parts, sources, restore: None, manifest, record };
+        let ground = ground::observe(config, scope, outside, service, &sources).await;
+        let mut seen = ObservedService { parts, sources, ground, restore: None, manifest, record };
         if let Goal::Restore { repository, snapshot, .. } = goal {
             let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
             let wish = targets::Wish { service, repository, choice: snapshot, now, own, stages: &stages };

@@ -1,14 +1,15 @@
-//! The three outside systems together, and how their errors become failures.
+//! The outside systems together, and how their errors become failures.
 
 use std::sync::Arc;
 
 use crate::code::Code;
 use crate::docker::{Docker, DockerError};
 use crate::failure::Failure;
+use crate::freeze::{FreezeError, Freezer};
 use crate::restic::{PASSWORD_FILE, Restic, ResticError, ResticFailure};
 use crate::systemd::{Systemd, SystemdError};
 
-/// systemd, Docker and restic, or fakes of them.
+/// systemd, Docker, restic and file systems, or fakes of them.
 #[derive(Clone)]
 pub struct Outside {
     /// systemd.
@@ -17,6 +18,24 @@ pub struct Outside {
     pub docker: Arc<dyn Docker>,
     /// restic.
     pub restic: Arc<dyn Restic>,
+    /// The file systems, as far as they take copies that hold still.
+    pub freezer: Arc<dyn Freezer>,
+}
+
+impl From<&FreezeError> for Failure {
+    fn from(error: &FreezeError) -> Self {
+        let code = match error {
+            FreezeError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Code::NoSpace
+            }
+            FreezeError::Foreign { .. } => Code::Refused,
+            FreezeError::File { .. }
+            | FreezeError::Program { .. }
+            | FreezeError::Deadline { .. }
+            | FreezeError::Cancelled => Code::Failed,
+        };
+        Self::from_error(code, error)
+    }
 }
 
 impl From<&SystemdError> for Failure {
@@ -111,11 +130,23 @@ const fn restic_code(kind: ResticFailure) -> Code {
     }
 }
 
+/// What to do about the repository; what is transient has no hint: the same again.
+fn failed_hint(kind: ResticFailure, repository: &str) -> Option<String> {
+    let file = "svc config show   # says which file has the";
+    match kind {
+        ResticFailure::NoRepository => Some(format!("svc repo init {repository}")),
+        ResticFailure::WrongPassword => Some(format!("{file} password of `{repository}`")),
+        ResticFailure::Denied => Some(format!("{file} login of `{repository}`")),
+        ResticFailure::Damaged => Some(format!("svc repo check {repository}")),
+        ResticFailure::Locked => Some(format!("svc repo unlock {repository}")),
+        _ => None,
+    }
+}
+
 fn restic_hint(error: &ResticError) -> Option<String> {
     match error {
-        ResticError::Failed { kind: ResticFailure::NoRepository, repository, .. } => {
-            Some(format!("svc repo init {repository}"))
-        }
+        ResticError::Failed { kind, repository, .. } => failed_hint(*kind, repository),
+        ResticError::DamagedSnapshots { repository, .. } => failed_hint(ResticFailure::Damaged, repository),
         ResticError::Missing { .. } => Some("install restic 0.17.1 or newer".to_owned()),
         ResticError::TooOld { needed, .. } => Some(format!("install restic {needed} or newer")),
         ResticError::NotMounted { mount_point, .. } => Some(format!("mount {}", mount_point.display())),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod forget;
+mod freeze;
 mod hooks;
 mod lifecycle;
 mod restore;
@@ -16,11 +17,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use forget::{damaged, held};
+pub(crate) use freeze::is_hot;
 pub use hooks::{HookKind, HookStep};
 pub(crate) use lifecycle::running;
 pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};
-pub use step::{BackupStep, ExchangePair, ForgetStep, PlannedStep, StageStep, Step, When};
+pub use step::{
+    BackupStep, ExchangePair, ForgetStep, FreezeStep, HotLeft, Pass, PlannedStep, StageStep, Step, When,
+};
 pub use target::Target;
 
 use crate::config::Config;

@@ -16,7 +16,7 @@ use crate::code::Code;
 use crate::durable;
 use crate::exchange::Tree;
 use crate::names::{RepositoryName, RunId, ServiceName, SnapshotId};
-use crate::restic::Counts;
+use crate::restic::{Counts, Snapshot};
 
 /// What is known of one service's runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,8 +37,59 @@ pub struct BackupRecord {
     pub last_attempt: Option<Attempt>,
     /// The last one that is good.
     pub last_good: Option<Attempt>,
-    /// Snapshots that exist but are not good: never taken for the latest. At most 100, oldest first.
+    /// What is not to be counted on.
+    #[serde(flatten)]
+    pub doubts: Doubts,
+}
+
+/// Snapshots that exist but are not good: never taken for the latest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Doubts {
+    /// Those that were judged. At most 100, oldest first.
     pub not_good: Vec<SnapshotId>,
+    /// When backups were made that came to no judgement: restic may have saved a snapshot in the instant before svc, the
+    /// network or the machine died. At most 100, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<Span>,
+}
+
+/// From a moment to a moment, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Span {
+    /// The first moment.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// The last one.
+    #[schemars(with = "String")]
+    pub to: Timestamp,
+}
+
+impl Doubts {
+    /// Whether a snapshot of the service is less than good, or may be.
+    #[must_use]
+    pub fn concern(&self, snapshot: &Snapshot) -> bool {
+        let is_within = |span: &Span| (span.from..=span.to).contains(&snapshot.time);
+        self.not_good.contains(&snapshot.id) || self.unjudged.iter().any(is_within)
+    }
+
+    fn add(&mut self, attempt: &Attempt) {
+        match (&attempt.snapshot, attempt.code) {
+            (Some(_), Code::Ok) => {}
+            (Some(snapshot), _) => self.not_good.push(snapshot.clone()),
+            (None, _) => {
+                let from = attempt.run.began().unwrap_or(attempt.at).min(attempt.at);
+                self.unjudged.push(Span { from, to: attempt.at });
+            }
+        }
+        keep_newest(&mut self.not_good);
+        keep_newest(&mut self.unjudged);
+    }
+}
+
+fn keep_newest<T>(doubts: &mut Vec<T>) {
+    doubts.drain(..doubts.len().saturating_sub(DOUBTS_KEPT));
 }
 
 /// One backup.
@@ -79,7 +130,7 @@ pub struct ReplacedTrees {
     pub trees: Vec<Tree>,
 }
 
-const NOT_GOOD_KEPT: usize = 100;
+const DOUBTS_KEPT: usize = 100;
 
 impl ServiceRecord {
     /// The record of a service; an empty one when there is none yet or it cannot be read.
@@ -102,20 +153,17 @@ impl ServiceRecord {
     /// Adds a backup, good or not.
     pub fn add(&mut self, repository: &RepositoryName, attempt: Attempt) {
         let record = self.backups.entry(repository.clone()).or_default();
-        match (&attempt.snapshot, attempt.code) {
-            (Some(_), Code::Ok) => record.last_good = Some(attempt.clone()),
-            (Some(snapshot), _) => record.not_good.push(snapshot.clone()),
-            (None, _) => {}
+        record.doubts.add(&attempt);
+        if attempt.snapshot.is_some() && attempt.code == Code::Ok {
+            record.last_good = Some(attempt.clone());
         }
-        let excess = record.not_good.len().saturating_sub(NOT_GOOD_KEPT);
-        record.not_good.drain(..excess);
         record.last_attempt = Some(attempt);
     }
 
-    /// Whether a snapshot is known to be less than good.
+    /// Whether a snapshot of the service is less than good, or may be.
     #[must_use]
-    pub fn is_not_good(&self, repository: &RepositoryName, snapshot: &SnapshotId) -> bool {
-        self.backups.get(repository).is_some_and(|record| record.not_good.contains(snapshot))
+    pub fn is_not_good(&self, repository: &RepositoryName, snapshot: &Snapshot) -> bool {
+        self.backups.get(repository).is_some_and(|record| record.doubts.concern(snapshot))
     }
 }
 
@@ -126,6 +174,30 @@ fn file(directory: &Path, service: &ServiceName) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn snapshot(digit: char, time: Timestamp) -> Snapshot {
+        let id = digit.to_string().repeat(64).parse().unwrap();
+        let (host, tags, paths) = ("home".to_owned(), Vec::new(), Vec::new());
+        Snapshot { id, time, host, tags, paths, counts: None, offset: jiff::tz::Offset::UTC }
+    }
+
+    #[test]
+    fn what_a_run_without_a_judgement_may_have_saved_is_in_doubt() {
+        let local: RepositoryName = "local".parse().unwrap();
+        let moment = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let mut record = ServiceRecord::default();
+        let run = RunId::new(moment("2026-11-20T03:00:07.5Z"), 12);
+        record
+            .add(&local, Attempt { run, at: moment("2026-11-20T04:00:00Z"), ..attempt(Code::Failed, None) });
+        for (time, is_doubtful) in [
+            ("2026-11-20T03:00:06Z", false),
+            ("2026-11-20T03:00:07.4Z", true),
+            ("2026-11-20T04:00:00Z", true),
+            ("2026-11-20T04:00:01Z", false),
+        ] {
+            assert_eq!(record.is_not_good(&local, &snapshot('c', moment(time))), is_doubtful, "{time}");
+        }
+    }
 
     fn attempt(code: Code, snapshot: Option<char>) -> Attempt {
         Attempt {
@@ -149,8 +221,9 @@ mod tests {
         let backups = &record.backups[&local];
         assert_eq!(backups.last_good, Some(attempt(Code::Ok, Some('a'))));
         assert_eq!(backups.last_attempt, Some(attempt(Code::Failed, None)));
-        assert!(record.is_not_good(&local, &"b".repeat(64).parse().unwrap()));
-        assert!(!record.is_not_good(&local, &"a".repeat(64).parse().unwrap()));
+        let earlier = Timestamp::MIN;
+        assert!(record.is_not_good(&local, &snapshot('b', earlier)));
+        assert!(!record.is_not_good(&local, &snapshot('a', earlier)));
     }
 
     #[test]

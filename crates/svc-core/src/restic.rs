@@ -52,6 +52,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Policy;
+use crate::freeze::Bind;
 use crate::names::{RepositoryName, SnapshotId};
 
 /// restic, for the repositories of one configuration. No call asks for a password or waits for ever.
@@ -110,7 +111,8 @@ pub trait Restic: Send + Sync {
         question: &ForgetQuestion,
     ) -> Result<Vec<Weighed>, ResticError>;
 
-    /// Removes exactly these snapshots; none: nothing is done. One that is gone already is no error.
+    /// Removes exactly these snapshots from the list; their data goes with the next prune. None: nothing is done. One that is
+    /// gone already is no error.
     async fn forget(&self, repository: &RepositoryName, ids: &[SnapshotId]) -> Result<(), ResticError>;
 
     /// Looks whether the repository is sound; with a subset also whether every byte in that part can be read.
@@ -229,6 +231,12 @@ pub struct BackupRequest {
     pub host: String,
     /// The snapshot to compare with; nothing: restic chooses.
     pub parent: Option<SnapshotId>,
+    /// Frozen copies that it reads in the place of the sources, those above first.
+    pub binds: Vec<Bind>,
+    /// Inodes and change times say nothing, for the copies have their own.
+    pub ignore_inode: bool,
+    /// Nobody waits for an estimate of how much there is.
+    pub no_scan: bool,
 }
 
 /// What one `restic restore` writes.

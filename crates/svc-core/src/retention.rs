@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Policy;
 use crate::names::SnapshotId;
+use crate::records::Doubts;
 use crate::restic::{Snapshot, Weighed};
 
 pub use owner::{Owner, Whose};
@@ -26,8 +27,8 @@ pub struct Protected {
     pub last_good: Option<SnapshotId>,
     /// Everything up to here has been read back from the repository.
     pub proven_until: Option<Timestamp>,
-    /// Snapshots that are less than good.
-    pub not_good: Vec<SnapshotId>,
+    /// What is less than good, or may be.
+    pub doubts: Doubts,
     /// A good one is to come before anything goes, made then.
     pub next: Option<Timestamp>,
 }
@@ -174,7 +175,7 @@ struct Spared {
 
 impl Spared {
     fn among(weighed: &[Weighed], policy: &Policy, protected: &Protected) -> Self {
-        let is_good = |snapshot: &&Snapshot| !protected.not_good.contains(&snapshot.id);
+        let is_good = |snapshot: &&Snapshot| !protected.doubts.concern(snapshot);
         let all_good = || weighed.iter().map(|one| &one.snapshot).filter(is_good);
         let newest = |until: Option<Timestamp>| {
             let in_time = all_good().filter(|one| until.is_none_or(|until| one.time <= until));

@@ -117,6 +117,12 @@ impl Scope {
         self.state_dir.join("manifests")
     }
 
+    /// Where frozen copies of sources lie while they are read, if those are on the same file system.
+    #[must_use]
+    pub fn frozen_dir(&self) -> PathBuf {
+        self.state_dir.join("frozen")
+    }
+
     /// Where restored data is on its way in, and replaced data afterwards, if it lies on the same file system.
     #[must_use]
     pub fn stages_dir(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 
 pub(crate) mod crashes;
 
-pub use crashes::unfinished;
+pub use crashes::{is_unfinished, unfinished};
 
 use std::collections::HashMap;
 

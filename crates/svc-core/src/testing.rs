@@ -5,6 +5,7 @@ mod script;
 pub use script::{Script, When};
 
 pub use crate::docker::fake::{DockerCall, DockerFault, DockerVerb, FakeContainer, FakeDocker};
+pub use crate::freeze::fake::FakeFreezer;
 pub use crate::systemd::fake::{FakeSystemd, FakeUnit, SystemdCall, SystemdFault};
 
 use crate::names::{UnitName, VolumeName};

@@ -123,6 +123,7 @@ impl ServiceView {
             | Body::SnapshotSaved { .. }
             | Body::Forgotten { .. }
             | Body::ResticStarted { .. }
+            | Body::HotSaved { .. }
             | Body::TreesKept { .. }
             | Body::HookOutput { .. }
             | Body::Note { .. }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use svc_core::freeze::FrozenCopy;
 use svc_core::goal::{Goal, SnapshotChoice};
 use svc_core::names::RepositoryName;
-use svc_core::plan::{BackupStep, ForgetStep, PlannedStep, StageStep, Step, Target, When};
+use svc_core::plan::{BackupStep, ForgetStep, Pass, PlannedStep, StageStep, Step, Target, When};
 use svc_core::retention::Judged;
 
 use crate::figures;
@@ -47,9 +48,16 @@ pub fn describe(planned: &PlannedStep) -> String {
     }
 }
 
+fn check(sources: &[PathBuf], dumps: &[PathBuf]) -> String {
+    match dumps {
+        [] => format!("check that {} can be read", paths(sources)),
+        dumps => format!("check that {} can be read and {} holds something", paths(sources), paths(dumps)),
+    }
+}
+
 fn step(step: &Step) -> String {
     match step {
-        Step::CheckSources { sources } => format!("check that {} can be read", paths(sources)),
+        Step::CheckSources { sources, dumps } => check(sources, dumps),
         Step::WriteManifest { path } => format!("write the manifest {}", self::path(path)),
         Step::RecordPrior { running } if running.is_empty() => "note that nothing runs".to_owned(),
         Step::RecordPrior { running } => format!("note what runs: {}", targets(running)),
@@ -64,7 +72,16 @@ fn step(step: &Step) -> String {
         Step::AwaitHealth { targets: which, timeout } => {
             format!("wait for {} to work, {} at most", targets(which), figures::seconds(timeout.as_secs()))
         }
+        Step::SyncSources { paths: which } => format!("write {} to disk", paths(which)),
+        Step::Freeze(step) => format!("freeze {}", list(step.copies.iter().map(copy))),
+        Step::DropFreeze { copies } => {
+            format!("remove {}", list(copies.iter().map(|copy| path(&copy.to))))
+        }
         Step::Backup(step) => backup(step),
+        Step::ForgetHot { left } => {
+            let repositories = left.iter().map(|left| format!("`{}`", left.repository));
+            format!("forget the hot snapshots in {}", list(repositories))
+        }
         Step::Stage(step) => stage(step),
         Step::VerifyStage(step) => {
             format!("verify that {} are there, {}", files(step), figures::bytes(step.counts.bytes))
@@ -79,12 +96,21 @@ fn step(step: &Step) -> String {
     }
 }
 
+fn copy(copy: &FrozenCopy) -> String {
+    format!("{} by {} in {}", path(&copy.from), copy.how.words(), path(&copy.to))
+}
+
 fn backup(step: &BackupStep) -> String {
     let without = match step.exclude.as_slice() {
         [] => String::new(),
         exclude => format!(" without {}", list(exclude.iter().map(|pattern| quote(pattern)))),
     };
-    format!("back up {}{without} to `{}`", paths(&step.sources), step.repository)
+    let pass = match step.pass {
+        Pass::Only => "",
+        Pass::Hot => ", service running",
+        Pass::Cold => ", for good",
+    };
+    format!("back up {}{without} to `{}`{pass}", paths(&step.sources), step.repository)
 }
 
 fn forget(step: &ForgetStep) -> String {

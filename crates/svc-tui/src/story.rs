@@ -91,6 +91,7 @@ impl Chapter {
             | Body::Recovering { .. }
             | Body::TreesKept { .. }
             | Body::ResticStarted { .. }
+            | Body::HotSaved { .. }
             | Body::RunStarted { .. }
             | Body::Note { .. }
             | Body::CancelRequested { .. }

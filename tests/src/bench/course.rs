@@ -3,9 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
-    STOPWATCH,
     figure::Figure,
-    stopwatch::{Pair, Race, Words},
+    stopwatch::{self, Errand, Pair, Race, words},
 };
 use crate::{
     Machine, counter,
@@ -109,9 +108,7 @@ fn backup(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
 
 /// Runs svc with these words and these commands in turn.
 fn race(machine: &Machine, pairs: usize, svc: &str, bare: &[&str]) -> Result<Vec<Pair>> {
-    let words = |line: &str| -> Words { line.split(' ').map(str::to_owned).collect() };
     let svc = vec![words(&format!("{SVC} {svc}"))];
-    let race = Race { pairs, svc, bare: bare.iter().map(|line| words(line)).collect() };
-    let stopwatch = machine.program([STOPWATCH, "stopwatch"])?.stdin(serde_json::to_vec(&race)?)?;
-    Ok(serde_json::from_str(&stopwatch.check()?)?)
+    let race = Race { pairs, before: Vec::new(), svc, bare: bare.iter().map(|line| words(line)).collect() };
+    stopwatch::send(machine, &Errand::Race(race))
 }

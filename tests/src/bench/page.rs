@@ -1,28 +1,77 @@
-//! The figures as a table, and the page that keeps them.
+//! The figures as a table, and the page that keeps them: a section for each subject, of which one is written anew.
 
-use std::{fs, io::Write as _};
+use std::{fs, io::ErrorKind, io::Write as _, path::Path};
 
 use anyhow::Result;
 
-use super::figure::Figure;
+use super::{Subject, downtime, figure::Figure};
 use crate::Machine;
 
 const HEAD: [&str; 6] = ["what", "svc", "bare tools", "svc : bare", "bound", "holds"];
+
+const TITLE: &str = "# Benchmarks\n\n\
+    `svc` beside the bare tools that do the same, in a box with real systemd, Docker and restic.\n\n";
+
+/// How each section begins, by which it is found again.
+const HEADING: &str = "## ";
+
+const COMMANDS: &str = "\
+    `cargo box bench` writes this section. Each figure is the median of at least PAIRS pairs; in each pair both ran one\n\
+    right after the other, and each side went first half of the time.";
+
+const DOWNTIME: &str = "\
+    `cargo box bench downtime` writes this section. A service is a container that serves its data. It is *gone* from\n\
+    Docker's event `die` to its event `start`, and *held* from `pause` to `unpause`. What a way *adds* is how long the\n\
+    service is gone, less the same of a bare `docker stop; docker start` right beside it. Each figure is the median of\n\
+    PAIRS rounds, where it does not say another one; of FEW for what is saved for the first time (by svc without any\n\
+    records of it, both to an empty repository), and of HALF for reflinks and the slow line. Each way went first as\n\
+    often as the others.";
 
 /// Shows the table on stdout.
 pub(super) fn show(figures: &[Figure]) -> Result<()> {
     Ok(write!(std::io::stdout(), "{}", table(figures))?)
 }
 
-/// The page: how it was measured, on what, and the table.
-pub(super) fn text(machine: &Machine, figures: &[Figure], pairs: usize) -> Result<String> {
+/// Writes a subject's section; the others stay as they are.
+pub(super) fn write(
+    page: &Path,
+    machine: &Machine,
+    subject: Subject,
+    figures: &[Figure],
+    pairs: usize,
+) -> Result<()> {
+    let before = match fs::read_to_string(page) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        other => other?,
+    };
+    let (heading, how) = match subject {
+        Subject::Commands => ("Commands", COMMANDS.replace("PAIRS", &pairs.to_string())),
+        Subject::Downtime => ("Downtime", downtime::described(DOWNTIME, pairs)),
+    };
+    let body = format!("\n\n{how}\n\n{}\n{}", circumstances(machine)?, table(figures));
+    Ok(fs::write(page, with_section(&before, heading, &body))?)
+}
+
+/// The page with this section in the place of the one of the same heading.
+fn with_section(page: &str, heading: &str, body: &str) -> String {
+    let (mut sections, mut is_new) = (Vec::new(), true);
+    for section in format!("\n{page}").split(&format!("\n{HEADING}")).skip(1) {
+        let is_same = section.lines().next() == Some(heading);
+        is_new &= !is_same;
+        sections.push(if is_same { format!("{heading}{body}") } else { format!("{}\n", section.trim_end()) });
+    }
+    if is_new {
+        sections.push(format!("{heading}{body}"));
+    }
+    let sections: Vec<String> = sections.iter().map(|section| format!("{HEADING}{section}")).collect();
+    format!("{TITLE}{}", sections.join("\n"))
+}
+
+/// On what it was measured, and when.
+fn circumstances(machine: &Machine) -> Result<String> {
     let said = |line: &str| Ok::<_, anyhow::Error>(machine.check(line)?.trim().to_owned());
     Ok(format!(
-        "# Benchmarks\n\n\
-         `cargo box bench` measures `svc` beside the bare tools that do the same, in a box with real systemd, Docker\n\
-         and restic, and writes this page. Each figure is the median of at least {pairs} pairs; in each pair both ran one\n\
-         right after the other, and each side went first half of the time.\n\n\
-         | | |\n|---|---|\n| date | {} |\n| machine | {} |\n| load | {} |\n| kernel | {} |\n| systemd | {} |\n| Docker | {} |\n| restic | {} |\n| svc | {} |\n\n{}",
+        "| | |\n|---|---|\n| date | {} |\n| machine | {} |\n| load | {} |\n| kernel | {} |\n| systemd | {} |\n| Docker | {} |\n| restic | {} |\n| svc | {} |\n",
         said("date -u +%F")?,
         hardware()?,
         load()?,
@@ -31,7 +80,6 @@ pub(super) fn text(machine: &Machine, figures: &[Figure], pairs: usize) -> Resul
         said("docker version --format '{{.Server.Version}}'")?,
         said("restic version | cut -d ' ' -f 2")?,
         said("svc --version | cut -d ' ' -f 2")?,
-        table(figures),
     ))
 }
 
@@ -76,6 +124,14 @@ fn row(figure: &Figure) -> [&str; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_is_written_anew_and_the_others_stay() {
+        let both = with_section(&with_section("", "Commands", "\n\none\n"), "Downtime", "\n\ntwo\n");
+        assert_eq!(both, format!("{TITLE}## Commands\n\none\n\n## Downtime\n\ntwo\n"));
+        assert_eq!(with_section(&both, "Commands", "\n\nnew\n"), both.replace("one", "new"));
+        assert_eq!(with_section(&both, "Downtime", "\n\nnew\n"), both.replace("two", "new"));
+    }
 
     #[test]
     fn the_table_is_aligned_and_a_broken_bound_stands_out() {

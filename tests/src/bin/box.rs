@@ -3,6 +3,8 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::Instant,
@@ -11,8 +13,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use svc_tests::{
-    Homeserver, Machine, bench, homeserver, host,
-    kills::{self, Campaign},
+    Homeserver, Machine,
+    bench::{self, Subject},
+    databases::Databases,
+    homeserver::{self, Still, Way},
+    host,
+    kills::{Campaign, Dice, Summary},
     lease, link, machine, say,
     store::Store,
     svc,
@@ -53,13 +59,18 @@ enum Verb {
     Cut(PairArgs),
     /// Ends a box and deletes its disks; without a name, the homeserver.
     Delete(SomeArgs),
-    /// Measures svc beside the bare tools in a box of its own, and writes `docs/benchmarks.md`.
+    /// Measures svc beside the bare tools in a box of its own, and writes it into `docs/benchmarks.md`.
     Bench(BenchArgs),
     /// What measures inside the box.
     #[command(hide = true)]
     Stopwatch,
+    /// What is measured inside the box.
+    #[command(hide = true)]
+    Serve(ServeArgs),
     /// Kills runs at random places on a homeserver of its own, and prints a JSON line for each: what became of it.
     Faults(FaultsArgs),
+    /// Saves a database that is written to at full speed, in each way, and prints a JSON line for each restored copy.
+    Databases(DatabasesArgs),
     /// Removes the cache with all that was built; the next `up` builds it again.
     Purge,
 }
@@ -103,12 +114,23 @@ struct SomeArgs {
 
 #[derive(Debug, Args)]
 struct BenchArgs {
+    /// What is measured: the other's figures in the page stay as they are.
+    #[arg(value_enum, default_value = "commands")]
+    subject: Subject,
     /// The box's name; one that is there is deleted.
     #[arg(long, default_value = "bench")]
     name: String,
     /// How many pairs at least.
     #[arg(long, default_value_t = 20)]
     pairs: usize,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Where it answers.
+    address: SocketAddr,
+    /// What it answers.
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +150,13 @@ struct FaultsArgs {
     /// The same seed kills at the same places.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct DatabasesArgs {
+    /// How often in each way.
+    #[arg(long, default_value_t = 20)]
+    rounds: usize,
 }
 
 #[derive(Debug, Args)]
@@ -151,9 +180,10 @@ fn main() -> ExitCode {
 }
 
 fn run(verb: Verb) -> Result<ExitCode> {
-    if matches!(verb, Verb::Stopwatch) {
-        bench::stopwatch()?;
-        return Ok(ExitCode::SUCCESS);
+    match &verb {
+        Verb::Stopwatch => return bench::stopwatch().map(|()| ExitCode::SUCCESS),
+        Verb::Serve(args) => return bench::serve(args.address, &args.file).map(|()| ExitCode::SUCCESS),
+        _ => {}
     }
     // Who is not root yet may still be asked for a password.
     if let Some(reason) = host::boxes_unavailable().filter(|_| host::is_root() || !cfg!(target_os = "linux"))
@@ -177,7 +207,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
     }
     let store = Arc::new(Store::open()?);
     if let (Verb::Bench(args), Some(svc)) = (&verb, &svc) {
-        let all_hold = bench::run(&store, svc, &args.name, args.pairs)?;
+        let all_hold = bench::run(&store, svc, &args.name, args.subject, args.pairs)?;
         return Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     execute(verb, &store)
@@ -208,20 +238,46 @@ fn execute(verb: Verb, store: &Arc<Store>) -> Result<ExitCode> {
             }
         }
         Verb::Faults(args) => return faults(&args),
-        Verb::Bench(_) | Verb::Stopwatch | Verb::Purge => {}
+        Verb::Databases(args) => return copies(&args),
+        Verb::Bench(_) | Verb::Stopwatch | Verb::Serve(_) | Verb::Purge => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends with a failure when anything is not as it must be.
+/// Ends with a failure when anything is not as it must be. A homeserver for each way takes a quarter of the kills.
 fn faults(args: &FaultsArgs) -> Result<ExitCode> {
-    let mut campaign = Campaign::begin(Homeserver::lease()?)?;
+    let mut out = io::stdout().lock();
+    let mut dice = Dice::new(args.seed);
+    let mut outcomes = Vec::new();
+    for (index, way) in Way::ALL.into_iter().enumerate() {
+        let share = (args.kills + index) / Way::ALL.len();
+        if share == 0 {
+            continue;
+        }
+        let mut campaign = Campaign::begin(Homeserver::lease()?, way)?.forget_old_ones()?;
+        campaign.kill_some(&mut dice, share, None, |outcome| {
+            writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+            outcomes.push(outcome);
+            Ok(())
+        })?;
+    }
+    let summary = Summary::of(&outcomes);
+    say(&serde_json::to_string(&summary)?);
+    Ok(if summary.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn copies(args: &DatabasesArgs) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let mut is_good = true;
-    for kill in kills::random(args.seed).take(args.kills) {
-        let Some(outcome) = campaign.kill(kill)? else { continue };
-        is_good &= outcome.violations.is_empty();
-        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+    for way in Way::ALL {
+        let databases = Databases::begin(Homeserver::lease()?, way)?;
+        for still in [Still::Stop, Still::Pause] {
+            for _ in 0..args.rounds {
+                let round = databases.round(still)?;
+                is_good &= round.violations.is_empty();
+                writeln!(out, "{}", serde_json::to_string(&round)?)?;
+            }
+        }
     }
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -63,6 +63,11 @@ impl Homeserver {
         Ok(serde_json::from_str::<Value>(&list)?.as_array().context("no list")?.len())
     }
 
+    /// From now on no service is frozen: all are down for as long as restic reads.
+    pub fn freeze_nothing(&self) -> Result<()> {
+        self.configure(".services[].backup.freeze = \"never\"")
+    }
+
     /// From now on each `restic backup` runs this shell line first, which may `exit`, `kill $$` or wait.
     pub fn make_backups_fail(&self, line: &str) -> Result<()> {
         self.home.write("/usr/local/bin/restic", FAULTY_RESTIC)?;

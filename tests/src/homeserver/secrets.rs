@@ -125,11 +125,17 @@ fn look_at_processes(name: &str, known: &mut HashMap<u32, Vec<u8>>, found: &Foun
             found.add(format!("arguments: {}", shown()));
         }
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if holds_secret(&environment) && !is_of_restic(&processes, pid) {
+        let is_restic = || becomes_restic(&arguments) || is_of_restic(&processes, pid);
+        if holds_secret(&environment) && !is_restic() {
             found.add(format!("environment of: {}", shown()));
         }
         known.insert(pid, arguments);
     }
+}
+
+/// Whether a process is svc's own in the instant before it becomes restic, with frozen copies in their places.
+fn becomes_restic(arguments: &[u8]) -> bool {
+    arguments.split(|&byte| byte == 0).nth(1) == Some(b"mount-exec")
 }
 
 /// Whether a process is restic, or was started by one.

@@ -58,7 +58,7 @@ pub(crate) enum RepoVerb {
     #[command(after_help = "\
 Examples:
   svc repo check local                  whether everything is there; reads no data
-  svc repo check local --subset auto    reads the part whose turn it is; in `checkSubsets` turns every byte
+  svc repo check local --subset auto    reads the part whose turn it is
   svc repo check local --subset all     reads everything")]
     Check {
         /// The repository.

@@ -35,14 +35,16 @@ pub(crate) fn pages() -> Vec<(String, Vec<u8>)> {
     pages
 }
 
-fn add(pages: &mut Vec<(String, Vec<u8>)>, name: &str, command: &Command) {
-    let named = command.clone().name(name.to_owned()).bin_name(name.replace('-', " "));
+/// Adds the page of a command, as it is typed, and of each of its own.
+fn add(pages: &mut Vec<(String, Vec<u8>)>, typed: &str, command: &Command) {
+    let name = typed.replace(' ', "-");
+    let named = command.clone().name(name.clone()).bin_name(typed);
     let mut page = Vec::new();
     // A vector takes everything.
     let _ = Man::new(named).date("").render(&mut page);
     pages.push((format!("{name}.1"), page));
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
-        add(pages, &format!("{name}-{}", verb.get_name()), verb);
+        add(pages, &format!("{typed} {}", verb.get_name()), verb);
     }
 }
 

@@ -4,7 +4,7 @@ use svc_core::code::Code;
 use svc_core::failure::Failure;
 use svc_core::history;
 use svc_core::names::RunId;
-use svc_core::standing::unfinished;
+use svc_core::standing::{is_unfinished, unfinished};
 
 use super::runs::{unnamed, unreadable};
 use crate::args::RecoverArgs;
@@ -28,12 +28,14 @@ pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, F
     context.require_root("recover")?;
     let directory = context.scope.runs_dir();
     let unreadable = |error: std::io::Error| unreadable(&directory, &error);
-    let mut runs = unfinished(&directory, true).map_err(unreadable)?;
-    if let Some(word) = &args.run {
-        let all = history::runs(&directory).map_err(unreadable)?;
-        let run = history::choose(&all, word).map_err(|error| unnamed(&error))?;
-        runs.retain(|left| left == run);
-    }
+    let runs = match &args.run {
+        Some(word) => {
+            let all = history::runs(&directory).map_err(unreadable)?;
+            let run = history::choose(&all, word).map_err(|error| unnamed(&error))?;
+            Some(run.clone()).filter(|run| is_unfinished(&directory, run)).into_iter().collect()
+        }
+        None => unfinished(&directory, true).map_err(unreadable)?,
+    };
     if runs.is_empty() && !context.global.json {
         write_out("Nothing to recover: every run came to its end.\n")?;
     }
@@ -49,5 +51,6 @@ pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, F
             say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
         }
     }
+    recovery::remove_copies(context).await;
     Ok(Code::worst(codes))
 }

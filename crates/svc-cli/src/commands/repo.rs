@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::usage;
 use crate::args::{LockArgs, RepoArgs, RepoVerb};
 use crate::context::Context;
-use crate::documents::InitDocument;
+use crate::documents::{InitDocument, TrialDocument};
 use crate::render;
 use crate::run::{document, write_out};
 use crate::signals::Signals;
@@ -67,6 +67,13 @@ async fn care<T>(
     }
 }
 
+/// Says what would become of a repository, and does nothing.
+fn would(context: &Context, named: &str, what: &str) -> Result<Code, Failure> {
+    let repository = words::repository(&context.config, named).map_err(|e| usage(&e))?;
+    let text = format!("repository `{repository}` would {what}\n");
+    tell(context, &TrialDocument { repository: &repository, would: what }, text).map(|()| Code::Ok)
+}
+
 /// As JSON, or in words.
 fn tell(context: &Context, value: &impl Serialize, words: String) -> Result<(), Failure> {
     write_out(&if context.global.json { document(value)? } else { words })
@@ -74,8 +81,7 @@ fn tell(context: &Context, value: &impl Serialize, words: String) -> Result<(), 
 
 async fn check(context: &Context, named: &str, reading: Reading, locks: LockArgs) -> Result<Code, Failure> {
     if context.global.dry_run {
-        let what = "would be checked, and marked if it is damaged";
-        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
+        return would(context, named, "be checked, and marked if it is damaged");
     }
     context.require_root("repo check")?;
     let work = async |care: &Care<'_>| care.check(reading).await;
@@ -104,8 +110,7 @@ fn marked(report: &CheckReport, failure: &Failure) -> Failure {
 
 async fn prune(context: &Context, named: &str, locks: LockArgs) -> Result<Code, Failure> {
     if context.global.dry_run {
-        let what = "would be rid of what no snapshot needs";
-        return write_out(&format!("repository `{named}` {what}\n")).map(|()| Code::Ok);
+        return would(context, named, "be rid of what no snapshot needs");
     }
     context.require_root("repo prune")?;
     let work = async |care: &Care<'_>| care.prune().await;
@@ -148,13 +153,9 @@ async fn init(context: &Context, named: &str) -> Result<Code, Failure> {
         _ => {}
     }
     if context.global.dry_run {
-        return write_out(&format!("repository `{repository}` would be made\n")).map(|()| Code::Ok);
+        return would(context, named, "be made");
     }
     let id = restic.init(&repository).await.map_err(failed)?;
-    let text = if context.global.json {
-        document(&InitDocument { repository: &repository, id: &id })?
-    } else {
-        format!("repository `{repository}` is made, with id {id}\n")
-    };
-    write_out(&text).map(|()| Code::Ok)
+    let text = format!("repository `{repository}` is made, with id {id}\n");
+    tell(context, &InitDocument { repository: &repository, id: &id }, text).map(|()| Code::Ok)
 }

@@ -1,6 +1,6 @@
 //! A plan before it is run: the short table, and the whole of it for `--dry-run`.
 
-use svc_core::plan::{Plan, PlannedStep, ServicePlan, Step, When};
+use svc_core::plan::{Pass, Plan, PlannedStep, ServicePlan, Step, When};
 use svc_core::restic::Counts;
 use svc_tui::figures;
 use svc_tui::live::Span;
@@ -74,6 +74,10 @@ fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)
         Step::Resume { targets } => Some(("start".to_owned(), targets.len(), " again".to_owned())),
         Step::Start { targets } => some("start", targets.len()),
         Step::Restart { targets } => some("restart", targets.len()),
+        Step::Freeze(step) => text(format!("freeze by {}", step.copies.first()?.how.words())),
+        Step::Backup(step) if step.pass == Pass::Hot => {
+            text(format!("save to {} while it runs", step.repository))
+        }
         Step::Backup(step) => {
             let size = step.previous.map_or_else(|| "for the first time".to_owned(), about);
             text(format!("save to {} ({size})", step.repository))
@@ -91,6 +95,9 @@ fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)
         Step::CheckSources { .. }
         | Step::WriteManifest { .. }
         | Step::RecordPrior { .. }
+        | Step::SyncSources { .. }
+        | Step::DropFreeze { .. }
+        | Step::ForgetHot { .. }
         | Step::AwaitHealth { .. }
         | Step::VerifyStage(_)
         | Step::Revert { .. }

@@ -2,7 +2,7 @@
 
 use svc_core::care::{CheckReport, PruneReport, StatsReport, UnlockReport};
 use svc_tui::figures;
-use svc_tui::text;
+use svc_tui::{text, words};
 
 /// A check that found nothing.
 pub(crate) fn checked(report: &CheckReport) -> String {
@@ -59,7 +59,7 @@ pub(crate) fn stats(report: &StatsReport) -> String {
     let day = |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string();
     lines.push(match (&record.damaged, &record.last_check) {
         (Some(damage), _) => format!("damaged, found {}", day(damage.at)),
-        (None, Some(check)) => format!("last check {}: {}", day(check.at), check.code.number()),
+        (None, Some(check)) => format!("last check {}: {}", day(check.at), words::outcome(check.code).text),
         (None, None) => "never checked".to_owned(),
     });
     lines.extend(record.proven_until().map(|until| format!("everything until {} was read back", day(until))));

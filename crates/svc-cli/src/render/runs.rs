@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use svc_core::event::Event;
-use svc_core::history::{CutOff, RunSummary};
+use svc_core::freeze::FrozenCopy;
+use svc_core::history::{CutOff, Fate, RunSummary};
 use svc_core::names::ServiceName;
 use svc_core::renderer::Renderer;
 use svc_tui::figures;
@@ -47,7 +48,19 @@ pub(crate) fn run_table(runs: &[RunSummary], now: Timestamp, look: Look) -> Stri
             Span::new(named(&run.services), Tone::Plain),
         ]);
     }
-    look.finish(table.text(look.width))
+    let frozen: Vec<String> = runs.iter().flat_map(frozen).collect();
+    let gap = if frozen.is_empty() { "" } else { "\n" };
+    look.finish(format!("{}{gap}{}", table.text(look.width), frozen.concat()))
+}
+
+/// A line for each frozen copy that a run holds, or left.
+fn frozen(run: &RunSummary) -> Vec<String> {
+    let how = if run.fate == Fate::Running { "holds" } else { "left" };
+    let line = |copy: &FrozenCopy| {
+        let (copy, means) = (copy.to.display(), copy.how.words());
+        format!("{} {how} the {means} {copy}\n", run.run)
+    };
+    run.frozen.iter().map(line).collect()
 }
 
 /// A run as it told itself, and what it left when it crashed.
@@ -62,7 +75,9 @@ pub(crate) fn past_run(run: &RunSummary, events: &[Event], left: &[CutOff], look
     let left: Vec<String> =
         left.iter().map(|cut| format!("\n{}: {}\n", cut.service, what_is_left(cut))).collect();
     let lines = String::from_utf8_lossy(&lines);
-    look.finish(format!("{head}\n\n{}\n{}", lines.trim_end(), left.concat()))
+    let frozen = frozen(run).concat();
+    let gap = if frozen.is_empty() { "" } else { "\n" };
+    look.finish(format!("{head}\n\n{}\n{}{gap}{frozen}", lines.trim_end(), left.concat()))
 }
 
 /// `crashed while staging; down: a.service`.

@@ -13,6 +13,25 @@ fn a_good_configuration_is_said_to_be_good() {
     assert_snapshot!("good_json", scene.svc(&["config", "check", "--json"]));
 }
 
+#[test]
+fn the_configuration_is_shown_with_where_each_value_comes_from() {
+    assert_snapshot!("show", Scene::new().svc(&["config", "show"]));
+}
+
+#[test]
+fn documents_that_are_in_the_tree_are_printed_as_they_are_there() {
+    let scene = Scene::new();
+    let schema = include_str!("../../../../docs/schema/services.json");
+    assert_snapshot!(
+        "schema",
+        scene.svc(&["config", "schema"]).replace(schema, "[docs/schema/services.json]\n")
+    );
+    let page = include_str!("../../../../docs/man/svc.1");
+    assert_snapshot!("man", scene.svc(&["man"]).replace(page, "[docs/man/svc.1]\n"));
+    assert_snapshot!("man_pages", scene.svc(&["man", &scene.path("man").display().to_string()]));
+    assert!(scene.path("man/svc.1").exists() && scene.path("man/svc-repo-init.1").exists());
+}
+
 /// The first JSON object that stands at the left edge of a text, or behind its code's four blanks.
 fn object(text: &str, indent: &str) -> String {
     let (open, close) = (format!("{indent}{{"), format!("{indent}}}"));
@@ -29,7 +48,7 @@ fn the_configurations_to_begin_with_are_good() {
     for text in [object(readme, "    "), object(&sample, "")] {
         scene.write(FILE, &text);
         let told = scene.svc(&["config", "check"]);
-        assert!(told.starts_with("exit 0\n") && told.ends_with("--- stderr\n"), "{text}\n{told}");
+        assert!(told.contains("\nexit 0\n") && told.ends_with("--- stderr\n"), "{text}\n{told}");
     }
 }
 

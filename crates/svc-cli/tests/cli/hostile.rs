@@ -145,7 +145,7 @@ fn scene() -> Scene {
 }
 
 /// Where words stand on the line: what comes before a payload, and what after.
-const LINES: [(&[&str], &[&str]); 18] = [
+const LINES: [(&[&str], &[&str]); 24] = [
     (&["backup", "local", "--"], &[]),
     (&["backup", "--"], &["notes"]),
     (&["restore", "--yes", "--", "local", "notes"], &[]),
@@ -160,7 +160,13 @@ const LINES: [(&[&str], &[&str]); 18] = [
     (&["attach", "--"], &[]),
     (&["cancel", "--"], &[]),
     (&["recover", "--"], &[]),
+    (&["forget", "--yes", "local", "--"], &[]),
     (&["repo", "init", "--"], &[]),
+    (&["repo", "check", "--"], &[]),
+    (&["repo", "check", "local", "--subset"], &[]),
+    (&["repo", "prune", "--"], &[]),
+    (&["repo", "unlock", "--"], &[]),
+    (&["repo", "stats", "--"], &[]),
     (&["completions", "--"], &[]),
     // Where an option may stand, and where a verb does.
     (&["backup", "local"], &[]),

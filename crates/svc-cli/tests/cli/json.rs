@@ -35,12 +35,19 @@ fn documents_are_what_their_schemas_say() {
         ("doctor", &["doctor", "--json"]),
         ("list-backups", &["list-backups", "local", "notes", "--json"]),
         ("plan", &["-n", "backup", "local", "notes", "--json"]),
+        ("repo-check", &["repo", "check", "local", "--json"]),
+        ("repo-prune", &["repo", "prune", "local", "--json"]),
+        ("repo-stats", &["repo", "stats", "local", "--json"]),
+        ("repo-unlock", &["repo", "unlock", "local", "--json"]),
+        ("repo-dry-run", &["repo", "check", "local", "-n", "--json"]),
+        ("repo-dry-run", &["repo", "prune", "local", "-n", "--json"]),
         ("runs", &["runs", "--json"]),
         ("status", &["status", "--json"]),
     ] {
         assert_valid(schema, &stdout(&scene, words));
     }
     scene.write("bin/EMPTY", "");
+    assert_valid("repo-dry-run", &stdout(&scene, &["repo", "init", "local", "-n", "--json"]));
     assert_valid("repo-init", &stdout(&scene, &["repo", "init", "local", "--json"]));
 }
 

@@ -5,11 +5,14 @@
 mod backups;
 mod broken;
 mod config;
+mod every_verb;
 mod failures;
+mod forget;
 mod help;
 mod hostile;
 mod json;
 mod lifecycle;
 mod logs;
 mod repo;
+mod runs;
 mod scene;

@@ -4,28 +4,33 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
-use assert_cmd::Command;
-
-/// A restic that holds one snapshot and saves more; `FAIL` in its directory has the line that a backup runs first.
+/// A restic that holds one snapshot and saves more. Files in its directory make it do otherwise: `FAIL` has the line that a
+/// backup runs first, `BROKEN` the one of what looks after the repository, and `LOCK` is a lock in it.
 const RESTIC: &str = r#"#!/bin/sh
 cd "${0%/*}" || exit 99
-for word in "$@"; do
-    case "$word" in
-    version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;;
-    cat) [ -e EMPTY ] && { echo "Fatal: repository does not exist" >&2; exit 10; }
-         [ -e WRONG ] && { echo "Fatal: wrong password" >&2; exit 12; }
-         echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;;
-    init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;;
-    snapshots) cat snapshots.json; exit 0 ;;
-    backup) [ -e FAIL ] && . ./FAIL
-        cat > /dev/null
-        echo '{"message_type":"summary","files_new":3,"total_files_processed":3,"total_bytes_processed":30,"data_added":9,"data_added_packed":5,"snapshot_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
-        exit 0 ;;
-    ls) exit 0 ;;
-    esac
-done
+care() { [ -e BROKEN ] && . ./BROKEN; }
+case "$1" in
+version) echo "restic 0.18.0 compiled with go1.24 on linux/amd64"; exit 0 ;;
+cat) case " $* " in *" lock "*) cat LOCK; exit 0 ;; esac
+    [ -e EMPTY ] && { echo "Fatal: repository does not exist" >&2; exit 10; }
+    [ -e WRONG ] && { echo "Fatal: wrong password" >&2; exit 12; }
+    echo '{"version":2,"id":"1111111111111111111111111111111111111111111111111111111111111111","chunker_polynomial":"25b468838dcb75"}'; exit 0 ;;
+init) rm EMPTY; echo '{"message_type":"initialized","id":"2222222222222222222222222222222222222222222222222222222222222222","repository":"r"}'; exit 0 ;;
+snapshots) cat snapshots.json; exit 0 ;;
+backup) [ -e FAIL ] && . ./FAIL
+    cat > /dev/null
+    echo '{"message_type":"summary","files_new":3,"total_files_processed":3,"total_bytes_processed":30,"data_added":9,"data_added_packed":5,"snapshot_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
+    exit 0 ;;
+forget) case " $* " in *" --dry-run "*) cat forget.json ;; *) care ;; esac; exit 0 ;;
+check) care; exit 0 ;;
+prune) care; printf 'to repack:  0 blobs / 0 B\ntotal prune:    12 blobs / 1.500 KiB\nremaining:      7 blobs / 900 B\n'; exit 0 ;;
+list) [ -e LOCK ] && echo cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc; exit 0 ;;
+unlock) rm LOCK; exit 0 ;;
+stats) care; echo '{"total_size":900,"total_uncompressed_size":2400,"snapshots_count":3}'; exit 0 ;;
+ls) exit 0 ;;
+esac
 exit 98
 "#;
 
@@ -87,20 +92,27 @@ impl Scene {
         self
     }
 
-    /// Runs svc in the user's scope; what it printed and its exit status, without what differs from run to run.
+    /// Runs svc in the user's scope: the line, its exit status and what it printed, without what differs from run to run.
     pub(crate) fn svc(&self, words: &[&str]) -> String {
-        let dir = self.dir.path();
         let output = self.output(words.iter().copied().chain(["--user"]));
-        let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes), dir);
+        let quoted = |word: &&str| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() };
+        let line: Vec<String> = words.iter().map(quoted).collect();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let code = output.status.code().unwrap();
-        format!("exit {code}\n--- stdout\n{}--- stderr\n{}", text(&output.stdout), text(&output.stderr))
+        let told = format!("$ svc {}\nexit {code}\n--- stdout\n{out}--- stderr\n{err}", line.join(" "));
+        clean(&told, self.dir.path())
     }
 
     /// Runs svc in the user's world and directory.
     pub(crate) fn output(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// svc in the user's world and directory.
+    pub(crate) fn command(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let dir = self.dir.path();
-        Command::cargo_bin("svc")
-            .unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_svc"));
+        command
             .args(words)
             .current_dir(dir)
             .env_clear()
@@ -111,8 +123,8 @@ impl Scene {
             .env("XDG_CACHE_HOME", dir.join("cache"))
             .env("XDG_RUNTIME_DIR", dir)
             .env("TZ", "UTC")
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
     }
 }
 
@@ -123,7 +135,10 @@ pub(crate) fn clean(text: &str, dir: &Path) -> String {
         (r"\b\d+(\.\d)? (ms|s|min)\b", "T"),
         (r#""(tookMs|pid)": ?\d+"#, "\"$1\":0"),
         (r"\d{8}T\d{6}-[0-9a-f]+", "RUN"),
-        (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "WHEN"),
+        // A run's id is as long as its process's.
+        (r"\b(run|RUN)  +", "$1  "),
+        (r"\d{4}-\d\d-\d\d(T[0-9:.]+Z| [0-9:]+ UTC)", "WHEN"),
+        (r"(RUN, began |RUN  | on )\d{4}-\d\d-\d\d( \d\d:\d\d)?", "${1}WHEN"),
         (r"\b\d+ (h|d) ago", "AGE"),
     ];
     rules.iter().fold(text, |text, (pattern, by)| {

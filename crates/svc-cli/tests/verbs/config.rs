@@ -97,6 +97,10 @@ fn show_tells_where_each_value_comes_from_and_no_secret() {
         cacheDir                            /var/cache/svc                 default
       docker
         socket                              /run/docker.sock               default
+      limits
+        nice                                10                             default
+        ioClass                             best-effort                    default
+        ioPriority                          7                              default
       repositories.local
         repository                          /srv/restic                    3:44
         passwordFile                        /etc/password                  3:75

@@ -3,13 +3,14 @@
 //! The types describe the file with its defaults filled in, which is a valid file too. What people may write besides
 //! is made of that: nearly every key may be absent or null, and nothing unknown may be there.
 
+use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use super::Config;
 
 /// The format of `services.json`, as it is read.
 #[must_use]
-pub fn schema() -> Value {
+pub fn schema() -> Schema {
     let mut root = schemars::schema_for!(Config).to_value();
     open(&mut root, &[]);
     for (name, definition) in root.get_mut("$defs").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -28,7 +29,8 @@ pub fn schema() -> Value {
         "/$defs/Backup/properties/needsServiceStopped",
         json!({"type": ["boolean", "null"], "description": "The older way to say `quiesce`: true is stop, false is none."}),
     );
-    root
+    // An object it was and is.
+    root.try_into().unwrap_or_default()
 }
 
 /// Makes an object of the output one of the input, where only a few keys are needed. What is no object with keys of

@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::docker::Volume;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::freeze::FrozenCopy;
 use crate::history::{self, CutOff, Fate};
+use crate::names::RunId;
 use crate::observe::{Parts, Source, stage_directory};
 use crate::plan::{STAGE_PREFIX, Step};
 use crate::records::ServiceRecord;
@@ -29,6 +31,7 @@ pub(super) fn check(config: &Config, scope: &Scope, parts: &[Parts], volumes: &[
         let fix = format!("look what is in it, then: rm -r {}", stage.display());
         Finding::new(CHECK, Grade::Warning, said).fix(fix)
     }));
+    findings.extend(copies(&scope.runs_dir()));
     if findings.is_empty() {
         findings.push(Finding::good(CHECK, "none"));
     }
@@ -58,6 +61,17 @@ fn left_by(config: &Config, cut: &CutOff, parts: &[Parts]) -> Finding {
     let fix =
         if cut.exchanging { format!("svc runs {}", cut.run) } else { format!("svc start {}", cut.service) };
     Finding::new(CHECK, Grade::Problem, said).fix(fix)
+}
+
+/// The frozen copies that nobody will remove any more.
+fn copies(runs: &Path) -> Vec<Finding> {
+    // A directory that cannot be read has been told of.
+    let left = history::frozen_left(runs).unwrap_or_default();
+    let finding = |(run, copy): &(RunId, FrozenCopy)| {
+        let said = format!("run {run} left the {} `{}`", copy.how.words(), copy.to.display());
+        Finding::new(CHECK, Grade::Warning, said).fix("svc recover".to_owned())
+    };
+    left.iter().map(finding).collect()
 }
 
 /// The stages that are neither a record's nor a run's that is at work.
@@ -98,9 +112,8 @@ fn known(config: &Config, scope: &Scope) -> BTreeSet<PathBuf> {
 /// The stages of the runs that are at work.
 fn at_work(runs: &Path) -> Vec<PathBuf> {
     let all = history::runs(runs).unwrap_or_default();
-    let is_running = |run: &&crate::names::RunId| {
-        history::summary(runs, run).is_ok_and(|summary| summary.fate == Fate::Running)
-    };
+    let is_running =
+        |run: &&RunId| history::summary(runs, run).is_ok_and(|summary| summary.fate == Fate::Running);
     let events = all
         .iter()
         .filter(is_running)

@@ -1,7 +1,7 @@
 //! The steps that only a backup has, and the record of it.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use crate::goal::Goal;
 use crate::judge::judge;
 use crate::manifest::Manifest;
 use crate::names::RepositoryName;
-use crate::plan::{BackupStep, PlannedStep, Step};
+use crate::plan::{BackupStep, Pass, PlannedStep, Step};
 use crate::records::{Attempt, ServiceRecord};
 use crate::report::SnapshotReport;
 use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
@@ -25,15 +25,6 @@ use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
 const LONGEST_BACKUP: Duration = Duration::from_hours(24);
 
 impl ServiceRun<'_> {
-    /// Looks once more, right before anything stops, that every source is there.
-    pub(super) fn check_sources(sources: &[PathBuf]) -> Result<(), Failure> {
-        let missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
-        match sources.iter().find(missing) {
-            None => Ok(()),
-            Some(path) => Err(Failure::new(Code::Failed, format!("`{}` is gone", path.display()))),
-        }
-    }
-
     /// Writes down what the service is made of.
     pub(super) async fn write_manifest(&self, path: &Path) -> Result<(), Failure> {
         let Some(service) = self.engine.config.services.get(&self.plan.service) else { return Ok(()) };
@@ -46,6 +37,10 @@ impl ServiceRun<'_> {
 
     /// Saves a snapshot and judges it.
     pub(super) async fn backup(&mut self, step: &BackupStep) -> Result<(), Failure> {
+        if step.pass == Pass::Cold && self.unsaved.iter().any(|(name, _)| *name == step.repository) {
+            // Why has been said after the hot pass.
+            return Ok(());
+        }
         let began = Instant::now();
         let summary = match self.save_in_time(step).await {
             Ok(summary) => summary,
@@ -55,6 +50,10 @@ impl ServiceRun<'_> {
                 return Err(failure);
             }
         };
+        if step.pass == Pass::Hot {
+            self.tell_hot(step, summary, millis(began));
+            return Ok(());
+        }
         let verdict = judge(step, &summary);
         let snapshot = SnapshotReport {
             repository: step.repository.clone(),
@@ -62,7 +61,7 @@ impl ServiceRun<'_> {
             code: verdict.as_ref().map_or(Code::Ok, |failure| failure.code),
             counts: summary.counts,
             added: summary.added,
-            took_ms: millis(began),
+            took_ms: millis(began).saturating_add(self.hot_took(&step.repository)),
         };
         self.report.snapshots.push(snapshot.clone());
         self.tell(Body::SnapshotSaved { service: self.service(), snapshot });
@@ -98,7 +97,10 @@ impl ServiceRun<'_> {
             tags: step.tags.clone(),
             exclude: step.exclude.clone(),
             host: step.host.clone(),
-            parent: step.parent.clone(),
+            parent: self.parent(step),
+            binds: step.binds.clone(),
+            ignore_inode: step.ignore_inode,
+            no_scan: step.pass == Pass::Cold,
         };
         let (figures, seen) = watch::channel(Progress::default());
         let work = self.engine.outside.restic.backup(&step.repository, &request, &figures, token);

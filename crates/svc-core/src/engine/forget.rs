@@ -61,10 +61,9 @@ impl ServiceRun<'_> {
             self.note(format!("nothing is forgotten in `{}` this time: {}", step.repository, busy.message));
             return Ok(());
         }
-        result.map_err(|failure| Failure {
-            message: format!("{}; the new snapshot is good, old ones stay", failure.message),
-            ..failure
-        })?;
+        let is_alone = matches!(self.goal, Goal::Forget { .. });
+        let stays = if is_alone { "old snapshots stay" } else { "the new snapshot is good, old ones stay" };
+        result.map_err(|failure| Failure { message: format!("{}; {stays}", failure.message), ..failure })?;
         self.report.forgotten.extend(ids.iter().cloned());
         let (service, repository) = (self.service(), step.repository.clone());
         self.tell(Body::Forgotten { service, repository, snapshots: ids });
@@ -120,7 +119,7 @@ impl ServiceRun<'_> {
         Protected {
             last_good: new.map(|new| new.id.clone()).or_else(old),
             proven_until: known.proven_until(),
-            not_good: record.map(|record| record.not_good.clone()).unwrap_or_default(),
+            doubts: record.map(|record| record.doubts.clone()).unwrap_or_default(),
             next: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::service::ServiceRun;
@@ -26,12 +27,19 @@ type UnitStates = Result<HashMap<UnitName, (ActiveState, UnitDetails)>, Failure>
 enum Look {
     /// Its health check says that it is well.
     Well,
-    /// It runs and has no health check; the text changes with every restart.
-    Running(String),
+    /// It runs and has no health check.
+    Running(Mark),
     /// Not yet.
     Waiting(String),
     /// It ended: waiting longer is of no use.
     Ended(String),
+}
+
+/// What changes with every restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    restarts: u32,
+    since: Option<Timestamp>,
 }
 
 impl ServiceRun<'_> {
@@ -45,7 +53,7 @@ impl ServiceRun<'_> {
     ) -> Result<(), Failure> {
         let targets: Vec<&Target> = targets.iter().filter(|target| self.ledger.awaits(target)).collect();
         let deadline = Instant::now() + timeout;
-        let mut steady: HashMap<Target, (String, Instant)> = HashMap::new();
+        let mut steady: HashMap<Target, (Mark, Instant)> = HashMap::new();
         loop {
             let mut open = None;
             for (target, look) in self.look(&targets).await {
@@ -54,7 +62,7 @@ impl ServiceRun<'_> {
                     Look::Ended(how) => return Err(self.unhealthy(when, &target, &how)),
                     Look::Waiting(how) => open = Some((target, how)),
                     Look::Running(mark) => {
-                        if !is_steady(&mut steady, &target, mark) {
+                        if !mark.is_old((self.engine.now)()) && !is_steady(&mut steady, &target, mark) {
                             open = Some((target, "is not up for two seconds yet".to_owned()));
                         }
                     }
@@ -162,12 +170,16 @@ impl ServiceRun<'_> {
             }
         }
         let lenient = self.ledger.was_unwell(target);
+        // Docker calls unhealthy what was paused, until it asks the check again: that may be long.
+        let is_unasked = self.ledger.holds(target);
         match container.health {
             Some(ContainerHealth::Healthy) => Look::Well,
             Some(ContainerHealth::Starting) if !lenient => Look::Waiting("is not healthy yet".to_owned()),
-            Some(ContainerHealth::Unhealthy) if !lenient => Look::Waiting("is unhealthy".to_owned()),
+            Some(ContainerHealth::Unhealthy) if !lenient && !is_unasked => {
+                Look::Waiting("is unhealthy".to_owned())
+            }
             Some(_) | None => match self.engine.outside.docker.inspect(&container.id).await {
-                Ok(details) => Look::Running(format!("{} {:?}", details.restarts, details.started_at)),
+                Ok(details) => Look::Running(Mark { restarts: details.restarts, since: details.started_at }),
                 Err(error) => Look::Waiting(error.to_string()),
             },
         }
@@ -191,14 +203,23 @@ fn look_at_unit(units: &UnitStates, containers: &Result<Vec<Container>, Failure>
             Look::Well
         }
         (ActiveState::Active | ActiveState::Reloading, _) => {
-            Look::Running(format!("{} {:?}", details.restarts, details.since))
+            Look::Running(Mark { restarts: details.restarts, since: details.since })
         }
         (ActiveState::Activating | ActiveState::Deactivating, _) => Look::Waiting("is not up".to_owned()),
         (ActiveState::Inactive | ActiveState::Failed, _) => Look::Ended(format!("ended: {}", details.result)),
     }
 }
 
-fn is_steady(seen: &mut HashMap<Target, (String, Instant)>, target: &Target, mark: String) -> bool {
+impl Mark {
+    /// Whether it has run for long enough by its own word: while a frozen copy was uploaded, for one. What was restarted
+    /// is watched, and so is all by a clock that was set back.
+    fn is_old(&self, now: Timestamp) -> bool {
+        let lasts = self.since.and_then(|since| Duration::try_from(now.duration_since(since)).ok());
+        self.restarts == 0 && lasts.is_some_and(|lasts| lasts >= STEADY_FOR)
+    }
+}
+
+fn is_steady(seen: &mut HashMap<Target, (Mark, Instant)>, target: &Target, mark: Mark) -> bool {
     let now = Instant::now();
     match seen.get(target) {
         Some((before, since)) if *before == mark => now.duration_since(*since) >= STEADY_FOR,
@@ -206,5 +227,24 @@ fn is_steady(seen: &mut HashMap<Target, (String, Instant)>, target: &Target, mar
             seen.insert(target.clone(), (mark, now));
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_run_for_two_seconds_already_is_not_watched_for_two_more() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mark = |seconds: i64| Mark {
+            restarts: 0,
+            since: now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok(),
+        };
+        assert!(mark(-2).is_old(now));
+        assert!(!mark(-1).is_old(now));
+        assert!(!mark(3600).is_old(now));
+        assert!(!Mark { restarts: 0, since: None }.is_old(now));
+        assert!(!Mark { restarts: 1, ..mark(-60) }.is_old(now));
     }
 }

@@ -7,6 +7,7 @@ use super::{Engine, schedule};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::names::ServiceName;
 use crate::plan::ServicePlan;
 use crate::recover::Recovery;
 use crate::report::{Report, ServiceReport};
@@ -31,18 +32,15 @@ impl Engine {
     }
 
     /// The part of that which needs only file systems: trees that changed places in part come to one side. What is left to
-    /// do stays in the log.
-    ///
-    /// # Errors
-    /// The first service whose trees could not: it must stay off.
-    pub async fn recover_data(&self, recovery: &Recovery) -> Result<(), Failure> {
+    /// do stays in the log. Gives the services whose trees could not: they must stay off.
+    pub async fn recover_data(&self, recovery: &Recovery) -> Vec<(ServiceName, Failure)> {
         self.take_over().await;
-        let mut result = Ok(());
-        for unfinished in recovery.unfinished.values() {
+        let mut stuck = Vec::new();
+        for (name, unfinished) in &recovery.unfinished {
             let settled = ServiceRun::resumed(self, &recovery.plan.goal, unfinished).settle().await;
-            result = result.and(settled);
+            stuck.extend(settled.err().map(|failure| (name.clone(), failure)));
         }
-        result
+        stuck
     }
 
     /// Says that another process goes on; what is owed is paid back also when that cannot be written down.

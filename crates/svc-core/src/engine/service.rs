@@ -1,10 +1,11 @@
 //! One service's part of a run: its steps in order, and after a failure those that put things back.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Engine, caught, millis};
+use super::{Engine, caught, millis, sources};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -24,6 +25,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) report: ServiceReport,
     /// Repositories that took no snapshot, and why.
     pub(super) unsaved: Vec<(RepositoryName, Code)>,
+    /// How long the hot passes took, in milliseconds.
+    pub(super) hot_took: BTreeMap<RepositoryName, u64>,
     began: Instant,
     /// The same by the clock that can be set.
     pub(super) began_at: Timestamp,
@@ -37,8 +40,8 @@ impl<'a> ServiceRun<'a> {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
         let (aborted, resumed) = (false, false);
-        let (began, began_at) = (Instant::now(), (engine.now)());
-        Self { engine, goal, plan, ledger, report, unsaved, began, began_at, aborted, resumed }
+        let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
+        Self { engine, goal, plan, ledger, report, unsaved, hot_took, began, began_at, aborted, resumed }
     }
 
     /// Goes on where a run died.
@@ -138,14 +141,14 @@ impl<'a> ServiceRun<'a> {
             Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
         self.engine.recorder.tell(finished);
         if let Some(failure) = failure {
-            self.aborted |= planned.step.ends_the_rest() || self.engine.cancel.code().is_some();
+            self.aborted |= self.ends_the_rest(&planned.step) || self.engine.cancel.code().is_some();
             self.report.failures.push(failure);
         }
     }
 
     async fn execute(&mut self, step: &Step, when: When) -> Result<(), Failure> {
         match step {
-            Step::CheckSources { sources } => Self::check_sources(sources),
+            Step::CheckSources { sources, dumps } => sources::check(sources, dumps),
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,
@@ -155,7 +158,11 @@ impl<'a> ServiceRun<'a> {
             Step::Start { targets } => self.start(targets).await,
             Step::Restart { targets } => self.restart(targets).await,
             Step::AwaitHealth { targets, timeout } => self.await_health(targets, *timeout, when).await,
+            Step::SyncSources { paths } => self.sync_sources(paths).await,
+            Step::Freeze(step) => self.freeze(step).await,
+            Step::DropFreeze { copies } => self.drop_freeze(copies).await,
             Step::Backup(step) => self.backup(step).await,
+            Step::ForgetHot { left } => self.forget_hot(left).await,
             Step::Stage(step) => self.stage(step).await,
             Step::VerifyStage(step) => self.verify_stage(step).await,
             Step::Exchange { pairs } => self.exchange(pairs).await,

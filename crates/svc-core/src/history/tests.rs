@@ -159,3 +159,26 @@ fn the_newest_log_stays_however_old_it_is() {
     prune(directory.path(), noon());
     assert_eq!(runs(directory.path()).unwrap(), [run]);
 }
+
+#[test]
+fn frozen_copies_are_told_for_as_long_as_they_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join(".svc-frozen-notes-1/0");
+    fs::create_dir_all(&copy).unwrap();
+    let mut body = started("backup");
+    let step = json!({"do": "freeze", "reason": "it is short", "binds": [], "copies": [
+        {"how": "btrfs", "from": "/srv/notes", "to": copy}, {"how": "btrfs", "from": "/srv/more", "to": "/srv/gone"}]});
+    body["plan"]["services"][0]["steps"] = json!([step]);
+    let run = id(noon(), 1);
+    let mut log = write(directory.path(), &run, &[body]);
+    assert!(frozen_left(directory.path()).unwrap().is_empty(), "it is at work");
+    log.append(&event(1, &run, &finished("ok"))).unwrap();
+    drop(log);
+    let told = || {
+        summary(directory.path(), &run).unwrap().frozen.into_iter().map(|copy| copy.to).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), std::slice::from_ref(&copy));
+    assert_eq!(frozen_left(directory.path()).unwrap().len(), 1);
+    fs::remove_dir_all(copy.parent().unwrap()).unwrap();
+    assert_eq!(told(), Vec::<PathBuf>::new());
+}

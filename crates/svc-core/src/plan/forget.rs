@@ -128,7 +128,7 @@ fn protected(
     Protected {
         last_good: good,
         proven_until: observed.known.get(repository).and_then(RepositoryRecord::proven_until),
-        not_good: record.map(|record| record.not_good.clone()).unwrap_or_default(),
+        doubts: record.map(|record| record.doubts.clone()).unwrap_or_default(),
         next,
     }
 }

@@ -38,7 +38,7 @@ pub fn choose<'a>(
     let own: Vec<&Snapshot> = snapshots_of(snapshots, service).collect();
     let list = format!("svc list-backups {repository} {}", service.name);
     let none = |what: String| Failure::new(Code::Failed, what).hint(list.clone());
-    let good = |snapshot: &&&Snapshot| !record.is_not_good(repository, &snapshot.id);
+    let good = |snapshot: &&&Snapshot| !record.is_not_good(repository, snapshot);
     let newest = |moment: Timestamp| {
         own.iter()
             .filter(|snapshot| snapshot.time <= moment)

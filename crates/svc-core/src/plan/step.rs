@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{HookKind, HookStep, Target};
 use crate::config::Policy;
 use crate::failure::Failure;
+use crate::freeze::{Bind, FrozenCopy};
 use crate::names::{RepositoryName, SnapshotId};
 use crate::restic::Counts;
 use crate::retention::{Judged, Owner};
@@ -47,14 +48,17 @@ impl When {
     }
 }
 
-/// What is done. Pause, freeze and hooks have their places between these.
+/// What is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "camelCase")]
 pub enum Step {
-    /// Looks once more that every source is there.
+    /// Looks once more that every source is there, and that every dump holds something.
     CheckSources {
         /// Absolute paths.
         sources: Vec<PathBuf>,
+        /// Files, or directories of files, that `pre` hooks have written by now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dumps: Vec<PathBuf>,
     },
     /// Writes down what the service is made of, as one of the sources.
     WriteManifest {
@@ -100,8 +104,25 @@ pub enum Step {
         /// How long at most.
         timeout: Duration,
     },
+    /// Makes durable what was written to the sources, while the service still runs.
+    SyncSources {
+        /// Absolute paths.
+        paths: Vec<PathBuf>,
+    },
+    /// Takes copies of the sources that hold still.
+    Freeze(FreezeStep),
+    /// Removes the copies.
+    DropFreeze {
+        /// Which.
+        copies: Vec<FrozenCopy>,
+    },
     /// Saves a snapshot.
     Backup(BackupStep),
+    /// Forgets what was saved only to shorten the stop, and what earlier runs left of that.
+    ForgetHot {
+        /// Where, and what earlier runs left there.
+        left: Vec<HotLeft>,
+    },
     /// Writes a snapshot's data beside the live one.
     Stage(StageStep),
     /// Looks that the stage holds all that the snapshot holds, and makes it durable.
@@ -156,6 +177,55 @@ pub struct BackupStep {
     /// When to give up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// Frozen copies that are read in the place of the sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub binds: Vec<Bind>,
+    /// The copies have inodes and change times of their own, which say nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_inode: bool,
+    /// Whether it is all, or a part of two.
+    #[serde(default, skip_serializing_if = "Pass::is_only")]
+    pub pass: Pass,
+}
+
+/// How often the sources are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Pass {
+    /// Once.
+    #[default]
+    Only,
+    /// First while the service runs: never a good snapshot, and forgotten afterwards.
+    Hot,
+    /// Then quiesced: only what has changed since the hot pass.
+    Cold,
+}
+
+impl Pass {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    const fn is_only(&self) -> bool {
+        matches!(self, Self::Only)
+    }
+}
+
+/// What is frozen, and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FreezeStep {
+    /// The copies.
+    pub copies: Vec<FrozenCopy>,
+    /// Which part of which copy is read in whose place; those above come first.
+    pub binds: Vec<Bind>,
+}
+
+/// Hot snapshots that earlier runs left in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HotLeft {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Which.
+    pub snapshots: Vec<SnapshotId>,
 }
 
 /// What is forgotten of one service in one repository. restic weighs once more; what it removes then and is not among
@@ -217,6 +287,7 @@ impl Step {
             Self::CheckSources { .. }
             | Self::RecordPrior { .. }
             | Self::AwaitHealth { .. }
+            | Self::SyncSources { .. }
             | Self::VerifyStage(_) => false,
             Self::WriteManifest { .. }
             | Self::Stop { .. }
@@ -225,7 +296,10 @@ impl Step {
             | Self::Resume { .. }
             | Self::Start { .. }
             | Self::Restart { .. }
+            | Self::Freeze(_)
+            | Self::DropFreeze { .. }
             | Self::Backup(_)
+            | Self::ForgetHot { .. }
             | Self::Stage(_)
             | Self::Exchange { .. }
             | Self::Revert { .. }
@@ -239,7 +313,11 @@ impl Step {
     pub(crate) const fn ends_the_rest(&self) -> bool {
         match self {
             // One repository's failure does not keep the next one from its snapshot.
-            Self::Backup(_) | Self::Forget(_) | Self::DropStage { .. } => false,
+            Self::Backup(_)
+            | Self::Forget(_)
+            | Self::DropStage { .. }
+            | Self::DropFreeze { .. }
+            | Self::ForgetHot { .. } => false,
             Self::Hook(hook) => matches!(hook.kind, HookKind::Pre),
             _ => true,
         }
@@ -257,13 +335,15 @@ impl Step {
             Self::Resume { .. } | Self::Start { .. } => "starting",
             Self::Restart { .. } => "restarting",
             Self::AwaitHealth { .. } => "waiting for health",
+            Self::SyncSources { .. } => "syncing",
+            Self::Freeze(_) => "freezing",
             Self::Backup(_) => "backing up",
             Self::Stage(_) => "staging",
             Self::VerifyStage(_) => "verifying",
             Self::Exchange { .. } => "exchanging",
             Self::Revert { .. } => "putting back",
             Self::Forget(_) => "forgetting",
-            Self::DropStage { .. } => "cleaning up",
+            Self::DropStage { .. } | Self::DropFreeze { .. } | Self::ForgetHot { .. } => "cleaning up",
         }
     }
 }

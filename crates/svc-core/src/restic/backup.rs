@@ -12,6 +12,7 @@ use super::pattern::option;
 use super::process::{Ended, Sink};
 use super::program::{Invocation, ResticProgram, failed, odd};
 use super::{BackupRequest, BackupSummary, Progress, ResticError, Verb};
+use crate::freeze::FROZEN_PREFIX;
 use crate::lines::Lines;
 use crate::names::RepositoryName;
 
@@ -67,7 +68,8 @@ impl ResticProgram {
         self.check_mount(repository).await?;
         let _gate = self.beside_others(repository).await;
         let stdin = Some(source_list(request));
-        let invocation = Invocation { verb: Verb::Backup, repository, arguments: arguments(request), stdin };
+        let (arguments, binds) = (arguments(request), request.binds.as_slice());
+        let invocation = Invocation { verb: Verb::Backup, repository, arguments, stdin, binds };
         let mut transfer = Transfer::new(progress);
         let ended = self.invoke(invocation, &mut transfer, cancel).await?;
         let summary = transfer.summary();
@@ -108,6 +110,10 @@ fn arguments(request: &BackupRequest) -> Vec<OsString> {
     arguments.push(option("--host", &request.host));
     arguments.extend(request.tags.iter().map(|tag| option("--tag", tag)));
     arguments.extend(request.exclude.iter().map(|pattern| option("--exclude", pattern)));
+    // Copies of other services that lie below a source are nobody's data.
+    arguments.push(option("--exclude", format!("{FROZEN_PREFIX}*")));
+    arguments.extend(request.ignore_inode.then(|| "--ignore-inode".into()));
+    arguments.extend(request.no_scan.then(|| "--no-scan".into()));
     arguments.extend(request.parent.iter().map(|parent| option("--parent", parent.as_str())));
     arguments
 }
@@ -129,6 +135,8 @@ mod tests {
             exclude: vec!["--help".into()],
             host: "-h".into(),
             parent: Some("a".repeat(64).parse().unwrap()),
+            ignore_inode: true,
+            ..BackupRequest::default()
         };
         let parent = format!("--parent={}", "a".repeat(64));
         let expected = [
@@ -140,7 +148,8 @@ mod tests {
             "--tag=-x",
             "--exclude=--help",
         ];
-        assert_eq!(arguments(&request), [expected.as_slice(), &[&parent]].concat());
+        let own = ["--exclude=.svc-frozen-*", "--ignore-inode", parent.as_str()];
+        assert_eq!(arguments(&request), [expected.as_slice(), &own].concat());
         assert_eq!(source_list(&request), b"/a\nb\0/-c\0");
     }
 }

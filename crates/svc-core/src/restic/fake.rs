@@ -232,7 +232,7 @@ impl FakeRestic {
             state.now = now.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now);
             (state.sources.select(&request.sources), now)
         };
-        let tree = tree.with_real(&request.sources);
+        let tree = tree.with_real(&request.sources, &request.binds);
         if request.sources.iter().all(|source| tree.counts(source).is_none()) {
             // restic fails only when nothing at all is there: one missing source among several is fine with 0.18.
             return Err(failed(Verb::Backup, name.as_str(), ResticFailure::Code(1)));

@@ -68,7 +68,7 @@ impl ResticProgram {
     ) -> Result<Vec<Weighed>, ResticError> {
         self.check_mount(repository).await?;
         let arguments = question_arguments(question);
-        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None };
+        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None, binds: &[] };
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         parse(&output).map_err(|error| odd(Verb::Forget, repository, format!("no preview ({error})")))
@@ -87,7 +87,7 @@ impl ResticProgram {
         let _gate = self.alone(Verb::Forget, repository).await?;
         let mut arguments: Vec<OsString> = vec!["--json".into(), "--".into()];
         arguments.extend(ids.iter().map(|id| id.as_str().into()));
-        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None };
+        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None, binds: &[] };
         let ended = self.invoke(invocation, &mut Vec::new(), &CancellationToken::new()).await?;
         // A server that only appends refuses: 0.18 ends with 0 all the same, 0.19 with 3.
         let is_clear = ended.status.success() || ended.status.code() == Some(PARTIAL);

@@ -63,11 +63,11 @@ impl From<Listed> for Snapshot {
     }
 }
 
-/// Oldest first. An empty repository may say `null`.
+/// Oldest first, those of one moment by their ids: restic lists them as they come. An empty repository may say `null`.
 fn parse(output: &[u8]) -> Result<Vec<Snapshot>, serde_json::Error> {
     let listed: Option<Vec<Listed>> = serde_json::from_slice(output)?;
     let mut snapshots: Vec<Snapshot> = listed.unwrap_or_default().into_iter().map(Into::into).collect();
-    snapshots.sort_by_key(|snapshot| snapshot.time);
+    snapshots.sort_by_key(|snapshot| (snapshot.time, snapshot.id.clone()));
     Ok(snapshots)
 }
 
@@ -78,7 +78,7 @@ impl ResticProgram {
     ) -> Result<Vec<Snapshot>, ResticError> {
         self.check_mount(repository).await?;
         let arguments = ["--json", "--no-lock"].map(Into::into).to_vec();
-        let invocation = Invocation { verb: Verb::Snapshots, repository, arguments, stdin: None };
+        let invocation = Invocation { verb: Verb::Snapshots, repository, arguments, stdin: None, binds: &[] };
         let mut output = Vec::new();
         let ended = self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let readable = parse(&output)

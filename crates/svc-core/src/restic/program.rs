@@ -21,6 +21,7 @@ use super::{
     BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Redactor, RepositoryAccess, Restic,
     ResticError, ResticFailure, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
 };
+use crate::freeze::Bind;
 use crate::names::{RepositoryName, SnapshotId};
 
 /// What restic's processes get from this machine. Nothing else is inherited.
@@ -36,6 +37,8 @@ pub struct ResticSettings {
     pub cache_dir: PathBuf,
     /// Where restic keeps packs that are not full yet; nothing: `/tmp`.
     pub temp_dir: Option<PathBuf>,
+    /// svc's own binary, which puts frozen copies over the original paths; nothing: they cannot be read.
+    pub helper: Option<PathBuf>,
 }
 
 /// restic as a process: one for each call, and one more for its version where that is not known from an earlier run.
@@ -64,6 +67,8 @@ pub(super) struct Invocation<'a> {
     pub(super) repository: &'a RepositoryName,
     pub(super) arguments: Vec<OsString>,
     pub(super) stdin: Option<Vec<u8>>,
+    /// Frozen copies that it sees at their original paths.
+    pub(super) binds: &'a [Bind],
 }
 
 impl ResticProgram {
@@ -146,7 +151,7 @@ impl ResticProgram {
         sink: &mut dyn Sink,
         cancel: &CancellationToken,
     ) -> Result<Ended, ResticError> {
-        let Invocation { verb, repository, arguments: own, stdin } = invocation;
+        let Invocation { verb, repository, arguments: own, stdin, binds } = invocation;
         let access = self.access(repository)?;
         let (program, _) = self.found().await?;
         if cancel.is_cancelled() {
@@ -160,7 +165,25 @@ impl ResticProgram {
         let variables: Vec<_> =
             access.variables().iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
         let job = self.job(program, verb, arguments, &variables, access.redactor().clone());
-        run(Job { stdin, told, ..job }, sink, cancel).await.map_err(|error| spawn(&error))
+        let covered = if binds.is_empty() { job } else { self.covered(job, binds)? };
+        run(Job { stdin, told, ..covered }, sink, cancel).await.map_err(|error| spawn(&error))
+    }
+
+    /// The same through svc's own binary, which puts the copies in their places and then becomes restic: its process is
+    /// the one that is watched and signalled.
+    fn covered<'a>(&'a self, job: Job<'a>, binds: &[Bind]) -> Result<Job<'a>, ResticError> {
+        let Some(helper) = &self.settings.helper else {
+            return Err(ResticError::Spawn { reason: "frozen copies cannot be read here".to_owned() });
+        };
+        let pair = |bind: &Bind| [OsString::from("--bind"), bind.from.clone().into(), bind.to.clone().into()];
+        let mut arguments = vec![OsString::from("mount-exec")];
+        arguments.extend(binds.iter().flat_map(pair));
+        arguments.extend(["--".into(), job.program.into()]);
+        arguments.extend(job.arguments);
+        let mut environment = job.environment;
+        // Directories of a new snapshot have a new device, and would be stored anew each night.
+        environment.push(("RESTIC_FEATURES".to_owned(), "device-id-for-hardlinks=true".into()));
+        Ok(Job { program: helper, arguments, environment, ..job })
     }
 
     /// Runs restic; everything but its code 0 is an error.

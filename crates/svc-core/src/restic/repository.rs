@@ -35,7 +35,7 @@ impl ResticProgram {
         if locking == Locking::None {
             arguments.push("--no-lock".into());
         }
-        let invocation = Invocation { verb: Verb::Cat, repository, arguments, stdin: None };
+        let invocation = Invocation { verb: Verb::Cat, repository, arguments, stdin: None, binds: &[] };
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let config: Config = serde_json::from_slice(&output)
@@ -46,7 +46,7 @@ impl ResticProgram {
     pub(super) async fn make_repository(&self, repository: &RepositoryName) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
         let arguments = vec!["--json".into()];
-        let invocation = Invocation { verb: Verb::Init, repository, arguments, stdin: None };
+        let invocation = Invocation { verb: Verb::Init, repository, arguments, stdin: None, binds: &[] };
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let id = output.split(|&byte| byte == b'\n').find_map(|line| match message(line) {

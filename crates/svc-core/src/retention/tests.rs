@@ -69,7 +69,8 @@ fn the_last_good_one_and_the_last_one_that_was_read_back_stay() {
 fn bad_nights_take_no_good_ones_place() {
     let own = nights(0..6);
     let not_good = own[3..5].iter().map(|bad| bad.id.clone()).collect();
-    let protected = Protected { not_good, last_good: Some(own[5].id.clone()), ..Protected::default() };
+    let doubts = Doubts { not_good, ..Doubts::default() };
+    let protected = Protected { doubts, last_good: Some(own[5].id.clone()), ..Protected::default() };
     // Of the good ones 5, 2 and 1 are the last three; restic itself would keep 5, 4 and 3.
     assert_eq!(decided(&own, &last(3), &protected), [0]);
 }

@@ -1,5 +1,6 @@
 //! What runs left undone, and what of it is still so.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -47,21 +48,42 @@ pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
 /// # Errors
 /// When the directory cannot be read.
 pub fn unfinished(directory: &Path, also_ended: bool) -> io::Result<Vec<RunId>> {
-    let cuts = of(directory)?;
-    let is_left = |run: &RunId| cuts.iter().any(|cut| cut.run == *run);
     let mut runs = history::runs(directory)?;
-    runs.retain(|run| {
-        let Ok(summary) = history::summary(directory, run) else { return false };
+    let left = Unfinished { directory, also_ended, cuts: OnceCell::new() };
+    runs.retain(|run| left.holds(run));
+    runs.reverse();
+    Ok(runs)
+}
+
+/// Whether a run is one of these. The logs of others are read only when it needs them, for something may be down.
+#[must_use]
+pub fn is_unfinished(directory: &Path, run: &RunId) -> bool {
+    Unfinished { directory, also_ended: true, cuts: OnceCell::new() }.holds(run)
+}
+
+struct Unfinished<'a> {
+    directory: &'a Path,
+    also_ended: bool,
+    /// What all runs left undone, once somebody asked.
+    cuts: OnceCell<Vec<CutOff>>,
+}
+
+impl Unfinished<'_> {
+    fn holds(&self, run: &RunId) -> bool {
+        let Ok(summary) = history::summary(self.directory, run) else { return false };
         match summary.fate {
             // One that never began owes nothing.
             Fate::Crashed => summary.began.is_some(),
-            Fate::Recovered { code: Code::NotResumed } => is_left(run),
-            Fate::Ended { code: Code::NotResumed } => also_ended && is_left(run),
+            Fate::Recovered { code: Code::NotResumed } => self.is_left(run),
+            Fate::Ended { code: Code::NotResumed } => self.also_ended && self.is_left(run),
             Fate::Ended { .. } | Fate::Recovered { .. } | Fate::Running => false,
         }
-    });
-    runs.reverse();
-    Ok(runs)
+    }
+
+    fn is_left(&self, run: &RunId) -> bool {
+        let cuts = self.cuts.get_or_init(|| of(self.directory).unwrap_or_default());
+        cuts.iter().any(|cut| cut.run == *run)
+    }
 }
 
 /// The same without what is seen running now.

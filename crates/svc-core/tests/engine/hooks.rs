@@ -3,11 +3,12 @@
 use svc_core::config::{Hook, HookAction, HookPlace, Hooks, Period};
 use svc_core::event::{Body, Event};
 use svc_core::plan::Step;
+use svc_core::restic::Restic as _;
 use svc_core::systemd::fake::{SystemdCall, SystemdFault};
 use svc_core::systemd::{JobVerb, TransientUnit, Value};
 use svc_core::testing::When;
 
-use crate::house::{House, backup};
+use crate::house::{House, backup, repository};
 
 fn hook(program: &str) -> Hook {
     Hook {
@@ -129,4 +130,21 @@ async fn a_hook_is_a_unit_of_its_own_with_a_deadline_and_no_shell() {
     assert_eq!(value(unit, "KillMode"), Some(Value::Text("control-group".to_owned())));
     let Some(Value::Texts(variables)) = value(unit, "Environment") else { panic!("no variables") };
     assert!(variables.contains(&"COLOUR=red".to_owned()), "{variables:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dump_is_saved_with_the_rest_and_an_empty_one_fails_the_run_before_anything_stops() {
+    let mut house = hooked();
+    let dump = house.path("var/dump.sql");
+    house.service("notes").backup.dumps = vec![dump.clone()];
+    house.write("var/dump.sql", "");
+    let outcome = house.run(&backup(&["notes"])).await;
+    assert_eq!(outcome.code(), 4, "{}", outcome.messages("notes"));
+    assert!(outcome.messages("notes").contains("dump.sql` is empty"), "{}", outcome.messages("notes"));
+    assert_eq!(story(&house), ["pre-0", "pre-1", "post-0", "post-1", "onfailure-0"]);
+    house.write("var/dump.sql", "insert");
+    assert_eq!(house.run(&backup(&["notes"])).await.code(), 0);
+    let id = house.saved("local").last().unwrap().id.clone();
+    let counts = house.restic.contents(&repository("local"), &id, &[dump]).await.unwrap();
+    assert_eq!(counts[0].map(|counts| counts.bytes), Some(6));
 }

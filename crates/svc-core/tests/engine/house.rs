@@ -25,13 +25,14 @@ use svc_core::restic::fake::{FakeRepository, FakeRestic};
 use svc_core::run_log::{self, RunLog};
 use svc_core::scope::Scope;
 use svc_core::systemd::ActiveState;
-use svc_core::testing::{FakeDocker, FakeSystemd};
+use svc_core::testing::{FakeDocker, FakeFreezer, FakeSystemd};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::tap::Tap;
 
 mod build;
+mod freezing;
 
 const UNITS: [&str; 5] = [
     "docker-compose-archive.service",
@@ -55,6 +56,7 @@ pub(crate) struct House {
     pub(crate) systemd: FakeSystemd,
     pub(crate) docker: FakeDocker,
     pub(crate) restic: Arc<FakeRestic>,
+    pub(crate) freezer: Arc<FakeFreezer>,
     pub(crate) tap: Tap,
     cancel: Mutex<Cancel>,
     runs: AtomicU32,
@@ -106,6 +108,7 @@ impl House {
             systemd,
             docker,
             restic: Arc::new(restic),
+            freezer: Arc::default(),
             tap: Tap::default(),
             cancel: Mutex::default(),
             runs: AtomicU32::new(0),
@@ -153,7 +156,7 @@ impl House {
     pub(crate) fn tree(&self, below: &str) -> BTreeMap<PathBuf, String> {
         let own = |entry: &walkdir::DirEntry| {
             let name = entry.file_name().to_string_lossy();
-            !name.starts_with(".svc-stage-") && name != "state"
+            !name.starts_with(".svc-stage-") && !name.starts_with(".svc-frozen-") && name != "state"
         };
         walkdir::WalkDir::new(self.path(below))
             .into_iter()
@@ -324,6 +327,7 @@ impl House {
             systemd: Arc::new(self.systemd.clone()),
             docker: Arc::new(self.docker.clone()),
             restic: self.restic.clone(),
+            freezer: self.freezer.clone(),
         })
     }
 }

@@ -5,6 +5,8 @@ mod backup;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod freeze;
+#[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod house;

@@ -1,6 +1,9 @@
 //! `quiesce: pause`: nothing ends and nothing starts; what was held goes on, also when the run dies.
 
+use std::time::Duration;
+
 use svc_core::config::Quiesce;
+use svc_core::docker::ContainerHealth;
 use svc_core::event::Event;
 
 use crate::house::{DB, House, WEB, backup};
@@ -33,6 +36,19 @@ async fn containers_and_units_are_held_while_they_are_read_and_never_stopped() {
     assert!(at("docker pause x") < at("restic backup local svc:x"));
     let ended = |call: &&String| call.contains(" stop ") || call.contains(" start ");
     assert_eq!(calls.iter().find(ended), None);
+}
+
+/// Docker calls it unhealthy until it asks again, which it does once in its interval.
+#[tokio::test(start_paused = true)]
+async fn a_container_that_was_held_is_not_unwell_for_that() {
+    let house = paused();
+    house.can_freeze();
+    house.docker.set_health(DB, ContainerHealth::Healthy);
+    house.docker.set_health(WEB, ContainerHealth::Healthy);
+    let began = tokio::time::Instant::now();
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 0, "{}", outcome.messages("paperless"));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

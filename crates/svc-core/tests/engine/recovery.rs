@@ -10,17 +10,30 @@ use svc_core::names::RunId;
 use svc_core::recover::recover;
 use svc_core::report::Report;
 use svc_core::run_log;
+use svc_core::standing::{is_unfinished, unfinished};
+use svc_core::testing::{DockerFault, DockerVerb, When};
 
-use crate::house::{House, backup_to, noon, restart, restore, stop};
+use crate::house::{House, WEB, backup, backup_to, noon, restart, restore, stop};
 
 fn never(_: &Event) -> bool {
     false
 }
 
+/// A goal, and what the house is like where it is to be reached.
+struct Case {
+    goal: Goal,
+    prepare: fn(&House),
+}
+
 /// The house, its data changed since it was saved to both repositories.
 async fn changed() -> House {
+    prepared(|_| ()).await
+}
+
+async fn prepared(prepare: fn(&House)) -> House {
     let house = House::new();
     house.run(&backup_to(&["local", "remote"], &["paperless", "notes"])).await;
+    prepare(&house);
     house.write("srv/paperless/media/page", "a page as it is now");
     house.write("docker/volumes/paperless_db/_data/table", "a table as it is now");
     house.tap.clear();
@@ -36,10 +49,10 @@ struct Sides {
 
 impl Sides {
     /// The house as it is, and as the goal makes it when nobody dies.
-    async fn of(goal: &Goal) -> Self {
-        let house = changed().await;
+    async fn of(case: &Case) -> Self {
+        let house = prepared(case.prepare).await;
         let (running, old) = (house.running(), relative(&house));
-        assert_eq!(house.run(goal).await.code(), 0);
+        assert_eq!(house.run(&case.goal).await.code(), 0);
         Self { running, old, new: relative(&house) }
     }
 
@@ -54,6 +67,7 @@ impl Sides {
         // What lies about is the old data after an exchange, and nothing before.
         let kept = house.record("paperless").replaced.map(|replaced| replaced.stages).unwrap_or_default();
         assert_eq!(house.stages(), kept, "{when}");
+        assert_eq!(house.left_over(), Vec::<String>::new(), "{when}");
     }
 }
 
@@ -67,9 +81,16 @@ fn relative(house: &House) -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-fn goals() -> [Goal; 3] {
+fn cases() -> [Case; 5] {
     let both = ["paperless", "notes"];
-    [backup_to(&["local", "remote"], &both), restore(&["paperless"]), restart(&both, false)]
+    let backup = || backup_to(&["local", "remote"], &both);
+    [
+        Case { goal: backup(), prepare: |_| () },
+        Case { goal: backup(), prepare: House::can_freeze },
+        Case { goal: backup(), prepare: |house| house.took(&["paperless", "notes"], 9000) },
+        Case { goal: restore(&["paperless"]), prepare: |_| () },
+        Case { goal: restart(&both, false), prepare: |_| () },
+    ]
 }
 
 /// Runs the goal until it dies at its n-th event; nothing: it has not so many.
@@ -80,11 +101,12 @@ async fn die_at_event(house: &House, goal: &Goal, nth: u64) -> Option<RunId> {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_dies_after_any_event_is_brought_to_an_end() {
-    for goal in goals() {
-        let sides = Sides::of(&goal).await;
+    for case in cases() {
+        let sides = Sides::of(&case).await;
+        let goal = &case.goal;
         for nth in 0.. {
-            let house = changed().await;
-            let Some(run) = die_at_event(&house, &goal, nth).await else { break };
+            let house = prepared(case.prepare).await;
+            let Some(run) = die_at_event(&house, goal, nth).await else { break };
             let summary = history::summary(&house.scope.runs_dir(), &run).unwrap();
             if matches!(summary.fate, Fate::Ended { .. }) {
                 break;
@@ -100,12 +122,13 @@ async fn a_run_that_dies_after_any_event_is_brought_to_an_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_dies_over_any_order_is_brought_to_an_end() {
-    for goal in goals() {
-        let sides = Sides::of(&goal).await;
+    for case in cases() {
+        let sides = Sides::of(&case).await;
+        let goal = &case.goal;
         for nth in 1.. {
             for done in [false, true] {
-                let house = changed().await;
-                let plan = house.plan(&goal).await;
+                let house = prepared(case.prepare).await;
+                let plan = house.plan(goal).await;
                 house.tap.die_at(nth, done);
                 let Some(run) = house.run_and_die(plan, never).await else {
                     assert!(nth > 4, "{} gives more orders", goal.verb());
@@ -115,26 +138,27 @@ async fn a_run_that_dies_over_any_order_is_brought_to_an_end() {
                 let when = format!("{} over order {nth}, done: {done}", goal.verb());
                 sides.hold(&house, &report, &when);
             }
-            if house_orders(&goal).await < nth {
+            if house_orders(&case).await < nth {
                 break;
             }
         }
     }
 }
 
-async fn house_orders(goal: &Goal) -> usize {
-    let house = changed().await;
-    house.run(goal).await;
+async fn house_orders(case: &Case) -> usize {
+    let house = prepared(case.prepare).await;
+    house.run(&case.goal).await;
     house.tap.orders().len()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_recovery_that_dies_itself_is_recovered_in_the_same_way() {
-    for goal in goals() {
-        let sides = Sides::of(&goal).await;
+    for case in cases() {
+        let sides = Sides::of(&case).await;
+        let goal = &case.goal;
         for first in (0..).step_by(5) {
-            let house = changed().await;
-            let Some(run) = die_at_event(&house, &goal, first).await else { break };
+            let house = prepared(case.prepare).await;
+            let Some(run) = die_at_event(&house, goal, first).await else { break };
             let fate = history::summary(&house.scope.runs_dir(), &run).unwrap().fate;
             if matches!(fate, Fate::Ended { .. }) {
                 break;
@@ -187,6 +211,28 @@ async fn what_svc_stop_stopped_stays_off_when_it_dies() {
     let down = house.running();
     assert_eq!(house.recover(&run, never).await.unwrap().code.number(), 4);
     assert_eq!(house.running(), down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_left_until_it_is_recovered_and_what_it_brought_back_is_settled() {
+    let house = changed().await;
+    let plan = house.plan(&restart(&["paperless"], false)).await;
+    house.tap.die_at(1, true);
+    let run = house.run_and_die(plan, never).await.unwrap();
+    let runs = house.scope.runs_dir();
+    let is_left = |run: &RunId| (is_unfinished(&runs, run), unfinished(&runs, true).unwrap().contains(run));
+    assert_eq!(is_left(&run), (true, true));
+    house.recover(&run, never).await.unwrap();
+    assert_eq!(is_left(&run), (false, false));
+    // One that could not bring something back is left until another one does.
+    house.docker.fault(DockerVerb::Start, WEB, When::Always, DockerFault::Exits(1));
+    let failed = house.run(&backup(&["paperless"])).await;
+    assert_eq!(failed.code(), 5);
+    let failed = failed.events[0].run.clone();
+    assert_eq!(is_left(&failed), (true, true));
+    house.docker.clear_faults();
+    assert_eq!(house.run(&restart(&["paperless"], false)).await.code(), 0);
+    assert_eq!(is_left(&failed), (false, false));
 }
 
 #[tokio::test(start_paused = true)]

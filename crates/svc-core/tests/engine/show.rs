@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fmt::Write;
 
-use svc_core::plan::{ExchangePair, ForgetStep, Plan, PlannedStep, ServicePlan, Step, When};
+use svc_core::plan::{BackupStep, ExchangePair, ForgetStep, Plan, PlannedStep, ServicePlan, Step, When};
 use svc_core::retention::Judged;
 
 use crate::house::House;
@@ -41,7 +41,7 @@ fn step(planned: &PlannedStep) -> String {
 
 fn what(step: &Step) -> String {
     match step {
-        Step::CheckSources { sources } => format!("check {}", list(sources.iter().map(|p| p.display()))),
+        Step::CheckSources { sources, .. } => format!("check {}", list(sources.iter().map(|p| p.display()))),
         Step::WriteManifest { path } => format!("manifest {}", path.display()),
         Step::RecordPrior { running } => format!("prior [{}]", list(running)),
         Step::Hook(hook) => format!("hook {} {} {}", hook.kind.as_str(), hook.index, hook.label),
@@ -53,17 +53,7 @@ fn what(step: &Step) -> String {
         Step::AwaitHealth { targets, timeout } => {
             format!("await {} for {} s", list(targets), timeout.as_secs())
         }
-        Step::Backup(step) => {
-            let sources = list(step.sources.iter().map(|path| path.display()));
-            let parent = step.parent.as_ref().map_or("none", |id| id.short());
-            format!(
-                "backup to {} of {sources} tags {} host {} exclude {} parent {parent}",
-                step.repository,
-                list(&step.tags),
-                step.host,
-                list(&step.exclude)
-            )
-        }
+        Step::Backup(step) => backup(step),
         Step::Stage(step) => format!(
             "stage {} from {} in {}: {} files",
             list(step.include.iter().map(|path| path.display())),
@@ -79,7 +69,38 @@ fn what(step: &Step) -> String {
         }
         Step::Forget(step) => forget(step),
         Step::DropStage { stage } => format!("drop {}", stage.display()),
+        step => short_stop(step),
     }
+}
+
+/// What only keeps the stop short.
+fn short_stop(step: &Step) -> String {
+    match step {
+        Step::SyncSources { paths } => format!("sync {}", list(paths.iter().map(|p| p.display()))),
+        Step::Freeze(step) => {
+            let copies = step.copies.iter().map(|copy| {
+                format!("{} by {} to {}", copy.from.display(), copy.how.words(), copy.to.display())
+            });
+            let binds = step.binds.iter().map(|b| format!("{} on {}", b.from.display(), b.to.display()));
+            format!("freeze {}; {}", list(copies), list(binds))
+        }
+        Step::DropFreeze { copies } => {
+            format!("drop copies {}", list(copies.iter().map(|copy| copy.to.display())))
+        }
+        Step::ForgetHot { left } => {
+            let one = |left: &svc_core::plan::HotLeft| format!("{} {:?}", left.repository, left.snapshots);
+            format!("forget hot {}", list(left.iter().map(one)))
+        }
+        _ => String::new(),
+    }
+}
+
+fn backup(step: &BackupStep) -> String {
+    let sources = list(step.sources.iter().map(|path| path.display()));
+    let parent = step.parent.as_ref().map_or("none", |id| id.short());
+    let (tags, exclude) = (list(&step.tags), list(&step.exclude));
+    let BackupStep { repository, host, .. } = step;
+    format!("backup to {repository} of {sources} tags {tags} host {host} exclude {exclude} parent {parent}")
 }
 
 fn forget(step: &ForgetStep) -> String {

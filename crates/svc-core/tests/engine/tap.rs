@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 
 mod restic;
 
+mod files;
+
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mishap {
@@ -65,6 +67,7 @@ impl Tap {
             systemd: Arc::new(Tapped { tap: self.clone(), inner: outside.systemd }),
             docker: Arc::new(Tapped { tap: self.clone(), inner: outside.docker }),
             restic: Arc::new(Tapped { tap: self.clone(), inner: outside.restic }),
+            freezer: Arc::new(Tapped { tap: self.clone(), inner: outside.freezer }),
         }
     }
 
@@ -167,7 +170,8 @@ impl Tap {
 /// Whether a call changes something.
 fn is_order(call: &str) -> bool {
     let word = call.split(' ').nth(1).unwrap();
-    ["start", "stop", "restart", "pause", "unpause", "backup", "restore", "forget"].contains(&word)
+    ["start", "stop", "restart", "pause", "unpause", "backup", "restore", "forget", "copy", "remove"]
+        .contains(&word)
 }
 
 struct Tapped<T: ?Sized> {

@@ -148,6 +148,16 @@ async fn trees_that_cannot_be_put_back_are_kept_and_the_service_stays_off() {
     let old = walkdir::WalkDir::new(stage).into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let old: Vec<String> = old.map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect();
     assert!(old.contains(&format!("{PAGE} as it was changed")), "the old data is lost: {old:?}");
+    // What was in the way is gone: whoever recovers brings it to one side, and it runs again.
+    let stage = house.stages().remove(0);
+    let live = house.path("srv/paperless/media");
+    let parent = stage.join(live.parent().unwrap().strip_prefix("/").unwrap());
+    std::fs::remove_file(&parent).unwrap();
+    std::fs::rename(parent.with_extension("away"), &parent).unwrap();
+    let run = svc_core::history::runs(&house.scope.runs_dir()).unwrap().remove(0);
+    house.recover(&run, |_| false).await.unwrap();
+    assert!(house.running().contains(DB) && house.running().contains(WEB), "it stays off");
+    assert!(!is_restored(&house, TABLE) && !is_restored(&house, PAGE), "never a mixture");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use svc_core::config::{Config, Defaults, parse};
 use svc_core::outside::Outside;
 use svc_core::restic::fake::FakeRestic;
 use svc_core::scope::{Environment, Scope};
-use svc_core::testing::{FakeDocker, FakeSystemd};
+use svc_core::testing::{FakeDocker, FakeFreezer, FakeSystemd};
 
 pub(crate) fn noon() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
@@ -29,5 +29,10 @@ pub(crate) fn config(text: &str) -> Config {
 }
 
 pub(crate) fn outside(systemd: &FakeSystemd, docker: &FakeDocker, restic: FakeRestic) -> Outside {
-    Outside { systemd: Arc::new(systemd.clone()), docker: Arc::new(docker.clone()), restic: Arc::new(restic) }
+    Outside {
+        systemd: Arc::new(systemd.clone()),
+        docker: Arc::new(docker.clone()),
+        restic: Arc::new(restic),
+        freezer: Arc::<FakeFreezer>::default(),
+    }
 }

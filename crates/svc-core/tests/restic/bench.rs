@@ -80,6 +80,7 @@ impl Bench {
             home: self.path("home"),
             cache_dir: self.path("cache"),
             temp_dir: Some(self.dir.path().to_owned()),
+            helper: None,
         };
         ResticProgram::new(settings, BTreeMap::from([(self.name.clone(), access)]))
     }
@@ -155,7 +156,7 @@ pub(crate) fn request(sources: &[PathBuf]) -> BackupRequest {
         tags: vec!["svc:a".to_owned(), "other".to_owned()],
         exclude: vec!["-never".to_owned(), "*.log".to_owned()],
         host: "home".to_owned(),
-        parent: None,
+        ..BackupRequest::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use svc_core::holder::{self, Own, Verdict, judge};
 use svc_core::restic::{Restic as _, ResticFailure, Subset};
@@ -9,18 +10,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, kind_of, overwrite, programs};
 
+/// How long restic may take to lock a repository.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Bytes of so many numbers, which nothing makes smaller.
+fn noise(count: u32) -> Vec<u8> {
+    (0..count).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
+}
+
 /// A backup that uploads slowly and is killed: it leaves its lock. Gives its process id.
 fn leave_a_lock(bench: &Bench) -> u32 {
     let source = bench.source(b"slow");
-    fs::write(
-        source.join("big"),
-        (0..3_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect::<Vec<u8>>(),
-    )
-    .unwrap();
+    fs::write(source.join("big"), noise(3_000_000)).unwrap();
     let mut running =
         bench.command(&["backup", "--limit-upload=50", source.to_str().unwrap()]).spawn().unwrap();
-    while bench.files_of_repository("locks").is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    let began = Instant::now();
+    // It is written under another name first.
+    let is_lock = |path: &PathBuf| path.file_name().is_some_and(|name| name.len() == 64);
+    while !bench.files_of_repository("locks").iter().any(is_lock) {
+        assert!(began.elapsed() < LIMIT, "restic takes no lock");
+        std::thread::sleep(Duration::from_millis(5));
     }
     running.kill().unwrap();
     running.wait().unwrap();
@@ -76,11 +85,14 @@ async fn flipped_bytes_are_found_in_their_part_and_a_missing_pack_at_once() {
         let bench = Bench::new(&program);
         let restic = bench.restic();
         restic.init(&bench.name).await.unwrap();
-        bench.backup(&restic, &[bench.source(b"plain")]).await.unwrap();
+        let source = bench.source(b"plain");
+        fs::write(source.join("big"), noise(100_000)).unwrap();
+        bench.backup(&restic, &[source]).await.unwrap();
         let none = CancellationToken::new();
         assert!(restic.stats(&bench.name).await.unwrap().stored_bytes > 0);
         assert_eq!(restic.stats(&bench.name).await.unwrap().snapshots, 1);
-        let pack = packs(&bench).remove(0);
+        // The largest: a check reads trees always, and what is in files only where it is told to.
+        let pack = packs(&bench).into_iter().max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
         let mut bytes = fs::read(&pack).unwrap();
         bytes[3] ^= 0xff;
         overwrite(&pack, &bytes);

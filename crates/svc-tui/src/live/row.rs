@@ -142,8 +142,12 @@ fn targets(step: &Step) -> &[Target] {
         Step::CheckSources { .. }
         | Step::WriteManifest { .. }
         | Step::RecordPrior { .. }
+        | Step::SyncSources { .. }
+        | Step::Freeze(_)
+        | Step::DropFreeze { .. }
         | Step::Hook(_)
         | Step::Backup(_)
+        | Step::ForgetHot { .. }
         | Step::Stage(_)
         | Step::VerifyStage(_)
         | Step::Exchange { .. }

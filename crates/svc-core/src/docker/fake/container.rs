@@ -30,6 +30,8 @@ pub struct FakeContainer {
     pub(super) state: ContainerState,
     check: Check,
     health: Option<ContainerHealth>,
+    /// It was paused: the engine calls it unhealthy from then on, until it asks its check again, perhaps much later.
+    unasked: bool,
     started: Option<Instant>,
     started_at: Option<Timestamp>,
     exit_code: Option<i64>,
@@ -50,6 +52,7 @@ impl FakeContainer {
             state: ContainerState::Created,
             check: Check::None,
             health: None,
+            unasked: false,
             started: None,
             started_at: None,
             exit_code: None,
@@ -193,6 +196,7 @@ impl FakeContainer {
 
     pub(super) fn set_health(&mut self, health: ContainerHealth) {
         self.check = Check::OnDemand;
+        self.unasked = false;
         self.health = Some(health);
     }
 
@@ -202,6 +206,7 @@ impl FakeContainer {
         self.started_at = Some(Timestamp::now());
         self.exit_code = None;
         self.restarts = 0;
+        self.unasked = false;
         self.health = (self.check != Check::None).then_some(ContainerHealth::Starting);
     }
 
@@ -221,7 +226,10 @@ impl FakeContainer {
             (DockerVerb::Start, Dead | Removing) => return Err("container is marked for removal"),
             // Real images end with the code of TERM, or 0 if they heed it.
             (DockerVerb::Stop, Running | Paused | Restarting) => self.exit(0),
-            (DockerVerb::Pause, Running) => self.state = Paused,
+            (DockerVerb::Pause, Running) => {
+                self.state = Paused;
+                self.unasked = true;
+            }
             (DockerVerb::Pause, Restarting | Created | Exited | Dead | Removing | Unknown) => {
                 return Err("container is not running");
             }
@@ -240,6 +248,11 @@ impl FakeContainer {
     fn health_now(&self) -> Option<ContainerHealth> {
         let due = |after| self.started.is_some_and(|started| started.elapsed() >= after);
         match (self.state, self.check) {
+            (ContainerState::Running | ContainerState::Paused, Check::OnDemand | Check::After(_))
+                if self.unasked =>
+            {
+                Some(ContainerHealth::Unhealthy)
+            }
             (ContainerState::Running, Check::After(time)) if due(time) => Some(ContainerHealth::Healthy),
             (ContainerState::Running | ContainerState::Paused, _) => self.health,
             _ => None,

@@ -14,8 +14,9 @@ async fn seen(fields: &str, systemd: FakeSystemd, docker: FakeDocker) -> (Vec<(S
     let config =
         parse(text.as_bytes(), &Defaults::of(&Scope::system(&Environment::default()), "home")).unwrap();
     let (systemd, docker, restic) = (Arc::new(systemd), Arc::new(docker), Arc::new(FakeRestic::new()));
+    let freezer = Arc::<crate::testing::FakeFreezer>::default();
     let names: Vec<_> = config.services.keys().cloned().collect();
-    let parts = crate::observe::parts(&config, &Outside { systemd, docker, restic }, &names).await;
+    let parts = crate::observe::parts(&config, &Outside { systemd, docker, restic, freezer }, &names).await;
     let sources = Sources::of(&config.services[0], &parts[0]);
     let all = sources.all().iter().map(|source| (source.name.clone(), source.label.clone())).collect();
     (all, sources.is_data_only())

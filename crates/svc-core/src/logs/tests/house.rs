@@ -66,6 +66,7 @@ impl House {
             systemd: Arc::new(systemd),
             docker: Arc::new(docker.clone()),
             restic: Arc::new(FakeRestic::default()),
+            freezer: Arc::<crate::testing::FakeFreezer>::default(),
         };
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("entries"), "").unwrap();

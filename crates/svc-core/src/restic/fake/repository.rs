@@ -85,7 +85,7 @@ impl FakeRepository {
     /// Its snapshots, oldest first.
     pub(super) fn list(&self) -> Vec<Snapshot> {
         let mut list: Vec<_> = self.snapshots.iter().map(|(snapshot, _)| snapshot.clone()).collect();
-        list.sort_by_key(|snapshot| snapshot.time);
+        list.sort_by_key(|snapshot| (snapshot.time, snapshot.id.clone()));
         list
     }
 

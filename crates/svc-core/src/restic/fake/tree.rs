@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::freeze::{Bind, FROZEN_PREFIX};
 use crate::restic::Counts;
 
 /// Files by absolute path, and directories, which have no content.
@@ -51,17 +52,34 @@ impl Tree {
         chosen
     }
 
-    /// The same with what the real file system has at those of the paths that were not declared.
-    pub(super) fn with_real(mut self, roots: &[PathBuf]) -> Self {
+    /// The same with what the real file system has at those of the paths that were not declared; frozen copies lie over
+    /// the paths that they stand for.
+    pub(super) fn with_real(mut self, roots: &[PathBuf], binds: &[Bind]) -> Self {
         let absent: Vec<_> = roots.iter().filter(|root| !self.entries.contains_key(*root)).cloned().collect();
-        for entry in absent.iter().flat_map(walkdir::WalkDir::new).flatten() {
-            if entry.file_type().is_dir() {
-                self.add_directory(entry.path());
-            } else if entry.file_type().is_file() {
-                self.add_file(entry.path().to_owned(), std::fs::read(entry.path()).unwrap_or_default());
+        for root in &absent {
+            let over = binds.iter().rev().find(|bind| root.starts_with(&bind.to));
+            let real = over.map_or_else(|| root.clone(), |bind| moved(root, &bind.to, &bind.from));
+            self.add_real(&real, root);
+            for bind in binds.iter().filter(|bind| bind.to != *root && bind.to.starts_with(root)) {
+                self.remove_below(&bind.to);
+                self.add_real(&bind.from, &bind.to);
             }
         }
         self
+    }
+
+    fn add_real(&mut self, real: &Path, seen: &Path) {
+        let is_data = |entry: &walkdir::DirEntry| {
+            entry.path() == real || !entry.file_name().to_string_lossy().starts_with(FROZEN_PREFIX)
+        };
+        for entry in walkdir::WalkDir::new(real).into_iter().filter_entry(is_data).flatten() {
+            let path = moved(entry.path(), real, seen);
+            if entry.file_type().is_dir() {
+                self.add_directory(&path);
+            } else if entry.file_type().is_file() {
+                self.add_file(path, std::fs::read(entry.path()).unwrap_or_default());
+            }
+        }
     }
 
     /// Files and bytes at and below a path; nothing when it is not there.
@@ -99,6 +117,13 @@ impl Tree {
             }
         }
         Ok(count(written.into_iter()))
+    }
+}
+
+fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    match path.strip_prefix(from) {
+        Ok(below) if !below.as_os_str().is_empty() => to.join(below),
+        _ => to.to_owned(),
     }
 }
 

@@ -37,6 +37,7 @@ fn wire_with(script: &str, change: impl FnOnce(&mut Repository), more: &[(&str, 
         home: home.path().to_owned(),
         cache_dir: "/cache".into(),
         temp_dir: Some("/var/tmp".into()),
+        helper: None,
     };
     let mut repository = Repository {
         location: None,

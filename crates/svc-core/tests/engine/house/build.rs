@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use svc_core::config::{
-    Backup, Compose, Config, Docker, Freeze, Health, Hooks, Monitoring, Paths, Period, Preseed, Quiesce,
-    Repository, Restore, Service,
+    Backup, Compose, Config, Docker, Freeze, Health, Hooks, Limits, Monitoring, Paths, Period, Preseed,
+    Quiesce, Repository, Restore, Service,
 };
 use svc_core::docker::Volume;
 use svc_core::scope::{Scope, ScopeKind};
@@ -100,6 +100,7 @@ pub(super) fn config(dir: &Path) -> Config {
             metrics_dir: None,
         },
         docker: Docker::default(),
+        limits: Limits::default(),
         timers: Vec::new(),
         repositories: ["local", "remote"].map(|name| (repository(name), plain_repository())).into(),
         services: services.map(|service| (service.name.clone(), service)).into(),

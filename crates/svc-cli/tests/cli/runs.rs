@@ -1,0 +1,51 @@
+//! `svc runs`, `status`, `attach`, `cancel` and `recover`: runs of another process.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use insta::assert_snapshot;
+
+use crate::scene::Scene;
+
+/// Is at work until it is told to end, or its scene is gone: like restic it outlives a svc that dies.
+const ENDLESS: &str = "while [ -e FAIL ]; do sleep 0.05; done; exit 1";
+
+/// Begins a backup whose restic is at work until it is ended.
+fn backup(scene: &Scene) -> Child {
+    scene.write("bin/FAIL", ENDLESS);
+    let mut command = scene.command(["backup", "local", "notes", "--user"]);
+    let mut backup = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(backup.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("backing up to local")), "the backup does not begin");
+    backup
+}
+
+#[test]
+fn a_run_that_has_ended_is_shown_as_it_ended() {
+    let scene = Scene::new();
+    scene.svc(&["backup", "local", "notes"]);
+    assert_snapshot!("runs", scene.svc(&["runs"]));
+    assert_snapshot!("runs_latest", scene.svc(&["runs", "latest"]));
+    assert_snapshot!("attach", scene.svc(&["attach", "latest"]));
+    assert_snapshot!("cancel_ended", scene.svc(&["cancel", "latest"]));
+    assert_snapshot!("status_cached", scene.svc(&["status", "--cached"]));
+}
+
+#[test]
+fn a_run_at_work_is_cancelled_by_another_process() {
+    let scene = Scene::new();
+    let mut backup = backup(&scene);
+    assert_snapshot!("cancel", scene.svc(&["cancel"]));
+    assert_eq!(backup.wait().unwrap().code(), Some(143));
+    assert_snapshot!("attach_cancelled", scene.svc(&["attach", "latest"]));
+}
+
+#[test]
+fn a_run_that_died_is_recovered_once() {
+    let scene = Scene::new();
+    let mut backup = backup(&scene);
+    backup.kill().unwrap();
+    backup.wait().unwrap();
+    assert_snapshot!("recover", scene.svc(&["recover"]));
+    assert_snapshot!("recover_nothing", scene.svc(&["recover"]));
+}

@@ -1,0 +1,71 @@
+//! What a backup may take of the machine.
+
+use jsonc_parser::ast::Value;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::decode::{Decoder, Fields, Node};
+use super::scalar::{number, one_of};
+
+/// Limits of the unit that a backup runs in; systemd's own words. A timer's unit has its own, changed by a drop-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// How much it steps back for others that want to compute: 0 to 19.
+    #[schemars(range(max = 19))]
+    pub nice: u8,
+    /// Which class its reading and writing is in.
+    pub io_class: IoClass,
+    /// Its place in that class: 0 first, 7 last.
+    #[schemars(range(max = 7))]
+    pub io_priority: u8,
+    /// From here on it is slowed down, in MiB; nothing: never.
+    #[schemars(range(min = 1))]
+    pub memory_high: Option<u32>,
+    /// It gets no more than this, in MiB; nothing: no limit. restic needs about 1 GiB for 10 million files.
+    #[schemars(range(min = 1))]
+    pub memory_max: Option<u32>,
+}
+
+/// A class of reading and writing, as the kernel's schedulers know them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IoClass {
+    /// Among the others, by priority.
+    BestEffort,
+    /// Only when nobody else wants to.
+    Idle,
+}
+
+const IO_CLASS: [(&str, IoClass); 2] = [("best-effort", IoClass::BestEffort), ("idle", IoClass::Idle)];
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { nice: 10, io_class: IoClass::BestEffort, io_priority: 7, memory_high: None, memory_max: None }
+    }
+}
+
+impl Limits {
+    pub(super) fn decode(node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
+        let default = Self::default();
+        let mut f = Fields::open(node, d)?;
+        let limits = Self {
+            nice: f.get("nice", d, number(0, 19)).unwrap_or(default.nice),
+            io_class: f.get("ioClass", d, one_of(&IO_CLASS)).unwrap_or(default.io_class),
+            io_priority: f.get("ioPriority", d, number(0, 7)).unwrap_or(default.io_priority),
+            memory_high: f.get("memoryHigh", d, mebibytes),
+            memory_max: f.get("memoryMax", d, mebibytes),
+        };
+        f.finish(d);
+        Some(limits)
+    }
+}
+
+fn mebibytes(node: Node<'_>, d: &mut Decoder<'_>) -> Option<u32> {
+    match node {
+        Value::StringLit(_) => {
+            d.refuse_hinting(node, "a number of MiB belongs here, not a text", "2 GiB are `2048`")
+        }
+        node => number(1, u64::from(u32::MAX))(node, d),
+    }
+}

@@ -1,0 +1,183 @@
+//! Data that holds still while the service runs on: read-only snapshots and reflink copies, and how restic sees them
+//! at their original paths.
+
+mod attributes;
+mod btrfs;
+pub mod fake;
+mod ground;
+mod host;
+mod namespace;
+mod reflink;
+mod tool;
+mod zfs;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+pub use host::HostFreezer;
+pub use namespace::{NamespaceError, enter};
+
+use crate::restic::Counts;
+
+/// Names of freeze copies begin so; nothing else is ever removed, and no backup holds it.
+pub(crate) const FROZEN_PREFIX: &str = ".svc-frozen-";
+
+/// What takes and removes copies: the host, or a fake.
+#[async_trait]
+pub trait Freezer: Send + Sync {
+    /// What a source consists of, and how each part of it could be frozen. Changes nothing.
+    async fn look(&self, source: &Ground) -> Vec<Part>;
+
+    /// Makes what was written to the file systems of these paths durable, so that freezing them takes no time.
+    async fn sync(&self, paths: &[PathBuf]) -> Result<(), FreezeError>;
+
+    /// Takes a copy, in a new directory that only root can look into.
+    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError>;
+
+    /// Removes a copy; one that is not there, or only in part, is fine.
+    async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError>;
+
+    /// What is mounted strictly below a path now.
+    async fn mounts_below(&self, path: &Path) -> Vec<PathBuf>;
+}
+
+/// A source, and where a copy of it may lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// The source.
+    pub path: PathBuf,
+    /// It is a Docker volume: nothing may lie beside its directory.
+    pub is_volume: bool,
+    /// svc's own directory for copies, taken where it is on the same file system.
+    pub own: PathBuf,
+}
+
+/// A part of a source that lies on one file system: the source itself, a mount below it, or a nested subvolume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where it is seen.
+    pub path: PathBuf,
+    /// How it can be frozen, or why it cannot be.
+    pub means: Result<Means, String>,
+    /// What it holds; nothing: much, or nobody counted.
+    pub size: Option<Counts>,
+}
+
+/// How a part can be frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Means {
+    /// By what.
+    pub how: How,
+    /// What is copied: the part itself, or the subvolume or dataset that it is in.
+    pub from: PathBuf,
+    /// The directory that takes the directory of the copies; nothing for a copy that has a place of its own.
+    pub place: PathBuf,
+}
+
+/// By what a copy is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum How {
+    /// A read-only snapshot of a btrfs subvolume.
+    Btrfs,
+    /// Each file shares its blocks with the original until one of them changes.
+    Reflink,
+    /// A snapshot of this ZFS dataset.
+    Zfs(String),
+}
+
+impl How {
+    /// What it is, for people.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Btrfs => "btrfs snapshot",
+            Self::Reflink => "reflink copy",
+            Self::Zfs(_) => "ZFS snapshot",
+        }
+    }
+}
+
+/// A copy and what it is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenCopy {
+    /// By what it is made.
+    pub how: How,
+    /// What is copied.
+    pub from: PathBuf,
+    /// The copy, which must not be there yet.
+    pub to: PathBuf,
+}
+
+/// A part of a copy, and where restic sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Bind {
+    /// In the copy.
+    pub from: PathBuf,
+    /// The original path.
+    pub to: PathBuf,
+}
+
+/// Freezing went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// The file system refused something.
+    #[error("`{}` could not be {doing}", path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What was being done: a past participle.
+        doing: &'static str,
+        /// What it said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A program of the file system failed.
+    #[error("`{program}` failed: {said}")]
+    Program {
+        /// Which.
+        program: &'static str,
+        /// The end of what it said.
+        said: String,
+    },
+    /// It took too long.
+    #[error("`{}` was not frozen within {seconds} s", path.display())]
+    Deadline {
+        /// What.
+        path: PathBuf,
+        /// How long that is.
+        seconds: u64,
+    },
+    /// It was cancelled.
+    #[error("freezing was cancelled")]
+    Cancelled,
+    /// What is to be removed is no copy of svc's.
+    #[error("`{}` is no copy of svc's and is not removed", path.display())]
+    Foreign {
+        /// What.
+        path: PathBuf,
+    },
+}
+
+/// Whether a copy is one that svc named. A ZFS snapshot's name may not begin with a dot.
+fn is_own(copy: &FrozenCopy) -> bool {
+    match &copy.how {
+        How::Btrfs | How::Reflink => copy.to.parent().is_some_and(has_own_name),
+        How::Zfs(_) => name(&copy.to).starts_with(FROZEN_PREFIX.trim_start_matches('.')),
+    }
+}
+
+/// Whether it is a directory of copies.
+fn has_own_name(path: &Path) -> bool {
+    name(path).starts_with(FROZEN_PREFIX)
+}
+
+fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}

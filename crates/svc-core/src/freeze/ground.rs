@@ -1,0 +1,128 @@
+//! What a source consists of, and how each part of it can be frozen.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use tokio::task::spawn_blocking;
+use walkdir::WalkDir;
+
+use super::tool::Tool;
+use super::{Ground, How, Means, Part, btrfs, has_own_name, reflink, zfs};
+use crate::mounts::{self, Mount};
+use crate::restic::Counts;
+
+/// Files beyond this number are not counted: it is many.
+const COUNTED: u64 = 20_000;
+/// A source of more parts than this is left to the other ways.
+const MOST_PARTS: usize = 64;
+
+/// Looks at sources.
+pub(super) struct Looker<'a> {
+    pub(super) btrfs: &'a Tool,
+    pub(super) zfs: &'a Tool,
+    pub(super) table: Vec<Mount>,
+}
+
+impl Looker<'_> {
+    /// The source, and what lies on mounts and in subvolumes of their own below it; those above come first.
+    pub(super) async fn parts(&self, ground: &Ground) -> Vec<Part> {
+        let below = self.table.iter().map(|mount| mount.point.clone());
+        let mut paths: BTreeSet<PathBuf> =
+            below.filter(|point| *point != ground.path && point.starts_with(&ground.path)).collect();
+        paths.insert(ground.path.clone());
+        let mut parts = Vec::new();
+        while let Some(path) = paths.pop_first() {
+            if parts.len() == MOST_PARTS {
+                let means = Err(format!("it has more than {MOST_PARTS} mounts and subvolumes below it"));
+                parts.push(Part { path, means, size: None });
+                break;
+            }
+            let means = self.means(&path, ground, &mut paths).await;
+            parts.push(counted(path, means).await);
+        }
+        parts
+    }
+
+    async fn means(
+        &self,
+        path: &Path,
+        ground: &Ground,
+        more: &mut BTreeSet<PathBuf>,
+    ) -> Result<Means, String> {
+        let mount = mounts::of(&self.table, path).ok_or("nobody knows what it is on")?;
+        match mount.kind.as_str() {
+            "btrfs" => match self.subvolume(path, mount, more).await {
+                Ok(from) => Ok(Means { how: How::Btrfs, from, place: self.place(path, mount, ground)? }),
+                Err(reason) => self.reflink(path, mount, ground).map_err(|_| reason),
+            },
+            "xfs" | "bcachefs" => self.reflink(path, mount, ground),
+            // zfs-fuse has no `.zfs` directory to see snapshots in.
+            "zfs" => {
+                let (dataset, from) =
+                    zfs::dataset(self.zfs, path).await.map_err(|error| error.to_string())?;
+                let from = if from.is_absolute() { from } else { mount.point.clone() };
+                Ok(Means { how: How::Zfs(dataset), place: from.clone(), from })
+            }
+            kind => Err(format!("{kind} cannot be frozen")),
+        }
+    }
+
+    /// The subvolume that a path is in; those below the path become parts, too.
+    async fn subvolume(
+        &self,
+        path: &Path,
+        mount: &Mount,
+        more: &mut BTreeSet<PathBuf>,
+    ) -> Result<PathBuf, String> {
+        let subvolume =
+            btrfs::subvolume(path, mount).ok_or("the top of its btrfs subvolume is not mounted")?;
+        let nested = btrfs::nested(self.btrfs, &subvolume, mount).await.map_err(|error| error.to_string())?;
+        // A copy that another service's backup needs at this very moment is nobody's data.
+        let is_part = |nested: &PathBuf| {
+            nested != path && nested.starts_with(path) && !nested.ancestors().any(has_own_name)
+        };
+        more.extend(nested.into_iter().filter(is_part));
+        Ok(subvolume)
+    }
+
+    fn reflink(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<Means, String> {
+        let place = self.place(path, mount, ground)?;
+        let near = place.ancestors().find(|directory| directory.is_dir()).unwrap_or(&place);
+        reflink::is_possible(near).map_err(|error| format!("{} without reflinks ({error})", mount.kind))?;
+        Ok(Means { how: How::Reflink, from: path.to_path_buf(), place })
+    }
+
+    /// The directory that takes the copies: svc's own if it is on the same file system; else the top of the mount, where
+    /// no program looks for its data; for a volume never Docker's volumes root, in which dockerd would take it for one.
+    fn place(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<PathBuf, String> {
+        let own = mounts::of(&self.table, &ground.own);
+        // Blocks are shared, and snapshots made, within one file system; older kernels want one mount for the former.
+        if own.is_some_and(|own| own == mount || mount.kind == "btrfs" && own.device == mount.device) {
+            return Ok(ground.own.clone());
+        }
+        let is_volumes_root = ground.is_volume && path.ancestors().nth(2) == Some(&mount.point);
+        let top = if is_volumes_root { path.parent().unwrap_or(path) } else { &mount.point };
+        if top.is_dir() { Ok(top.to_path_buf()) } else { Err("it is a mount of its own".to_owned()) }
+    }
+}
+
+async fn counted(path: PathBuf, means: Result<Means, String>) -> Part {
+    // Of a snapshot it costs nothing how many there are.
+    let is_cheap = means.as_ref().is_ok_and(|means| means.how != How::Reflink);
+    let root = path.clone();
+    let size = if is_cheap { None } else { spawn_blocking(move || count(&root)).await.ok().flatten() };
+    Part { path, means, size }
+}
+
+fn count(path: &Path) -> Option<Counts> {
+    let mut counts = Counts::default();
+    for entry in WalkDir::new(path).same_file_system(true).into_iter().flatten() {
+        counts.files += 1;
+        let is_file = entry.file_type().is_file();
+        counts.bytes += entry.metadata().ok().filter(|_| is_file).map_or(0, |metadata| metadata.len());
+        if counts.files > COUNTED {
+            return None;
+        }
+    }
+    Some(counts)
+}

@@ -1,0 +1,111 @@
+//! The machine's own file systems.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::ground::Looker;
+use super::tool::Tool;
+use super::{FreezeError, Freezer, FrozenCopy, Ground, How, Part, btrfs, is_own, reflink, zfs};
+use crate::{durable, mounts};
+
+/// Freezes what lies on the machine's file systems.
+#[derive(Debug, Clone)]
+pub struct HostFreezer {
+    btrfs: Tool,
+    zfs: Tool,
+    able: Result<(), String>,
+}
+
+impl HostFreezer {
+    /// One that looks for the file systems' programs there; `able`: why nothing can be frozen at all.
+    #[must_use]
+    pub fn new(path: &OsString, able: Result<(), String>) -> Self {
+        let tool = |program| Tool { program, path: path.clone() };
+        Self { btrfs: tool("btrfs"), zfs: tool("zfs"), able }
+    }
+}
+
+#[async_trait]
+impl Freezer for HostFreezer {
+    async fn look(&self, ground: &Ground) -> Vec<Part> {
+        if let Err(reason) = &self.able {
+            let (path, means) = (ground.path.clone(), Err(reason.clone()));
+            return vec![Part { path, means, size: None }];
+        }
+        Looker { btrfs: &self.btrfs, zfs: &self.zfs, table: mounts::table() }.parts(ground).await
+    }
+
+    async fn sync(&self, paths: &[PathBuf]) -> Result<(), FreezeError> {
+        for path in paths {
+            let of_path = path.clone();
+            blocking(path, "synced", move || durable::sync_file_system(&of_path)).await?;
+        }
+        Ok(())
+    }
+
+    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError> {
+        match &copy.how {
+            How::Btrfs => {
+                make_room(&copy.to)?;
+                btrfs::snapshot(&self.btrfs, &copy.from, &copy.to).await
+            }
+            How::Reflink => {
+                make_room(&copy.to)?;
+                let (copy, cancel) = (copy.clone(), cancel.clone());
+                let path = copy.from.clone();
+                let copied = spawn_blocking(move || reflink::copy(&copy, &cancel)).await;
+                copied.unwrap_or_else(|error| Err(file(&path, "copied")(io::Error::other(error))))
+            }
+            How::Zfs(dataset) => zfs::snapshot(&self.zfs, dataset, &copy.to).await,
+        }
+    }
+
+    async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
+        if !is_own(copy) {
+            return Err(FreezeError::Foreign { path: copy.to.clone() });
+        }
+        match &copy.how {
+            How::Btrfs => btrfs::remove(&self.btrfs, &copy.to).await?,
+            How::Reflink => {
+                let to = copy.to.clone();
+                let removed = spawn_blocking(move || reflink::remove(&to)).await;
+                removed.unwrap_or_else(|error| Err(file(&copy.to, "removed")(io::Error::other(error))))?;
+            }
+            How::Zfs(dataset) => return zfs::remove(&self.zfs, dataset, &copy.to).await,
+        }
+        // The last of the copies takes their directory along.
+        if let Some(directory) = copy.to.parent() {
+            let _ = std::fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    async fn mounts_below(&self, path: &Path) -> Vec<PathBuf> {
+        mounts::below(path)
+    }
+}
+
+/// Makes the directory of the copies; only root can look into it.
+fn make_room(copy: &Path) -> Result<(), FreezeError> {
+    let Some(directory) = copy.parent() else { return Ok(()) };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(file(directory, "made"))
+}
+
+async fn blocking(
+    path: &Path,
+    doing: &'static str,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<(), FreezeError> {
+    let done = spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    done.map_err(file(path, doing))
+}
+
+fn file(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> FreezeError {
+    move |source| FreezeError::File { path: path.to_path_buf(), doing, source }
+}

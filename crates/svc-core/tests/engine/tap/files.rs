@@ -1,0 +1,38 @@
+//! The tap in front of the file systems.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part};
+use tokio_util::sync::CancellationToken;
+
+use super::{Mishap, Tapped};
+
+fn file_error(mishap: Mishap) -> FreezeError {
+    FreezeError::Program { program: "tap", said: format!("{mishap:?}") }
+}
+
+#[async_trait]
+impl Freezer for Tapped<dyn Freezer> {
+    async fn look(&self, ground: &Ground) -> Vec<Part> {
+        self.inner.look(ground).await
+    }
+
+    async fn sync(&self, paths: &[PathBuf]) -> Result<(), FreezeError> {
+        self.tap.through("files sync".into(), file_error, self.inner.sync(paths)).await
+    }
+
+    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError> {
+        let call = format!("files copy {}", copy.from.display());
+        self.tap.through(call, file_error, self.inner.freeze(copy, cancel)).await
+    }
+
+    async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
+        let call = format!("files remove {}", copy.from.display());
+        self.tap.through(call, file_error, self.inner.remove(copy)).await
+    }
+
+    async fn mounts_below(&self, path: &Path) -> Vec<PathBuf> {
+        self.inner.mounts_below(path).await
+    }
+}
