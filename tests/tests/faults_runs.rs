@@ -37,6 +37,31 @@ fn wait_until_ended(server: &Homeserver) -> Result<Value> {
 }
 
 #[test]
+fn fault_01_a_container_that_still_stops_when_the_run_dies_runs_again() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let (home, before) = (&server.home, server.runs()?);
+    // It ends only once it goes on, or when Docker loses patience: until then it runs, and yet it is about to end.
+    let ending = home.check("docker inspect -f '{{.State.Pid}} {{.State.StartedAt}}' paperless-broker-1")?;
+    let (pid, started) = ending.trim().split_once(' ').context("no process")?;
+    home.check(&format!("kill -STOP {pid}"))?;
+    let run = home.check("date +%s > /run/since; svc backup local paperless --detach")?;
+    let told = "docker events --since $(cat /run/since) --until $(date +%s) --filter event=kill \
+                --filter container=paperless-broker-1";
+    ensure!(wait::until(LIMIT, || Ok(!home.check(told)?.is_empty()))?, "nothing was stopped");
+    home.check(&format!("systemctl kill -s KILL --kill-whom=main svc-run-{}", run.trim()))?;
+    let log = format!("/var/lib/svc/runs/{}/log.jsonl", run.trim());
+    let resumes = |line: &str| line.contains("stepStarted") && line.contains("\"do\":\"resume\"");
+    ensure!(wait::until(LIMIT, || Ok(home.read(&log)?.lines().any(resumes)))?, "nobody recovers");
+    home.check(&format!("kill -CONT {pid}"))?;
+    let ended = wait_until_ended(&server)?;
+    assert_eq!((ended["fate"].as_str(), server.runs()?), (Some("recovered"), before), "{ended}");
+    let now = home.check("docker inspect -f '{{.State.StartedAt}}' paperless-broker-1")?;
+    assert_ne!(now.trim(), started, "it was never down");
+    server.documents()?;
+    Ok(())
+}
+
+#[test]
 fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;

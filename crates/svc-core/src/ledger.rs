@@ -16,6 +16,8 @@ use crate::prior::Prior;
 pub(crate) struct Ledger {
     /// Stopped, or about to be; in that order.
     pub(crate) stopped: Vec<Target>,
+    /// Of these, what was asked to stop and has not answered: the order may still be under way.
+    unanswered: Vec<Target>,
     /// Of these, what is only held where it is.
     held: Vec<Target>,
     /// Places of `pre` hooks that began, and of `post` hooks that ended.
@@ -62,6 +64,7 @@ impl Ledger {
         match body {
             Body::PriorState { prior, .. } => self.prior = Some(prior.clone()),
             Body::StepStarted { step, .. } => self.begin(step, at),
+            Body::Stopped { target, .. } => self.unanswered.retain(|asked| asked != target),
             Body::Started { target, .. } => self.started(target, at),
             Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
             Body::StepFinished { failure, .. } => self.end(failure.is_some()),
@@ -135,11 +138,10 @@ impl Ledger {
     }
 
     fn stopping(&mut self, targets: &[Target], at: Instant) {
-        let stopped: Vec<Target> = targets
-            .iter()
-            .filter(|target| self.may_stop(target) && !self.stopped.contains(target))
-            .cloned()
-            .collect();
+        let asked: Vec<Target> = targets.iter().filter(|target| self.may_stop(target)).cloned().collect();
+        let stopped: Vec<Target> =
+            asked.iter().filter(|target| !self.stopped.contains(target)).cloned().collect();
+        self.unanswered.extend(asked);
         if !stopped.is_empty() {
             self.touched.extend(stopped.iter().cloned());
             self.stopped.extend(stopped);
@@ -149,6 +151,7 @@ impl Ledger {
 
     fn started(&mut self, target: &Target, at: Instant) {
         self.stopped.retain(|stopped| stopped != target);
+        self.unanswered.retain(|asked| asked != target);
         if !self.stopped.iter().any(|stopped| self.owes(stopped))
             && let Some(since) = self.down_since.take()
         {
@@ -172,6 +175,11 @@ impl Ledger {
     pub(crate) fn owes(&self, target: &Target) -> bool {
         let leaving = self.prior.as_ref().is_some_and(|prior| prior.leaving.contains(target));
         self.stopped.contains(target) && !leaving
+    }
+
+    /// Whether a target was asked to stop, or to hold still, and nobody knows whether it has done so already.
+    pub(crate) fn is_unanswered(&self, target: &Target) -> bool {
+        self.unanswered.contains(target)
     }
 
     /// Whether a target has to prove that it works: this run changed it, it is not off, and it worked before.

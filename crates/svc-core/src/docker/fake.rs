@@ -258,8 +258,19 @@ impl FakeDocker {
         Ok((name, fault))
     }
 
-    /// One order: the script first, then the change, then the hooks if something changed.
+    /// One order. The engine goes on with it when the asker is gone.
     async fn order(&self, verb: DockerVerb, asked: &str) -> Result<(), DockerError> {
+        let (fake, container) = (self.clone(), asked.to_owned());
+        let work = tokio::spawn(async move { fake.carry_out(verb, &container).await });
+        let lost = |error: tokio::task::JoinError| DockerError::Refused {
+            action: format!("{verb} `{asked}`"),
+            reason: error.to_string(),
+        };
+        work.await.map_err(lost)?
+    }
+
+    /// The script first, then the change, then the hooks if something changed.
+    async fn carry_out(&self, verb: DockerVerb, asked: &str) -> Result<(), DockerError> {
         let (name, fault) = self.begin(verb, asked).await?;
         let hooks: Vec<Hook> = {
             let mut inner = self.lock();

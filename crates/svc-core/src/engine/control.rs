@@ -98,12 +98,19 @@ impl ServiceRun<'_> {
     }
 
     /// Starts a target; a container that was paused before is paused again.
+    ///
+    /// Docker goes on with a stop when its asker is gone, and meanwhile takes a start for done already. So what has not
+    /// answered is asked again: that waits for its end. systemd puts its jobs in order itself.
     async fn bring_back(&self, target: &Target) -> Result<(), Failure> {
         if self.ledger.holds(target) {
             return self.let_go(target).await;
         }
         let docker = &self.engine.outside.docker;
         let Target::Container(name) = target else { return self.act(JobVerb::Start, target).await };
+        if self.ledger.is_unanswered(target) {
+            // Whatever it says, it is to run.
+            let _ = caught(self.try_act(JobVerb::Stop, target)).await;
+        }
         if !self.ledger.was_paused(target) {
             return self.act(JobVerb::Start, target).await;
         }

@@ -47,6 +47,10 @@ impl ServiceRun<'_> {
                 }
             }
             Target::Container(name) => {
+                if self.ledger.is_unanswered(target) {
+                    // Else the pause that is under way might come last.
+                    let _ = outside.docker.pause(name).await;
+                }
                 let _ = outside.docker.unpause(name).await;
                 let seen = outside.docker.inspect(name).await;
                 if seen.is_ok_and(|seen| seen.state == ContainerState::Running) {

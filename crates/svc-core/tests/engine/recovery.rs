@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use svc_core::config::Quiesce;
 use svc_core::event::Event;
 use svc_core::goal::Goal;
 use svc_core::history::{self, Fate};
@@ -13,7 +15,8 @@ use svc_core::run_log;
 use svc_core::standing::{is_unfinished, unfinished};
 use svc_core::testing::{DockerFault, DockerVerb, When};
 
-use crate::house::{House, WEB, backup, backup_to, noon, restart, restore, stop};
+use crate::house::{DB, House, WEB, backup, backup_to, noon, restart, restore, stop};
+use crate::tap::Order;
 
 fn never(_: &Event) -> bool {
     false
@@ -126,22 +129,43 @@ async fn a_run_that_dies_over_any_order_is_brought_to_an_end() {
         let sides = Sides::of(&case).await;
         let goal = &case.goal;
         for nth in 1.. {
-            for done in [false, true] {
+            for order in [Order::Lost, Order::Done] {
                 let house = prepared(case.prepare).await;
                 let plan = house.plan(goal).await;
-                house.tap.die_at(nth, done);
+                house.tap.die_at(nth, order);
                 let Some(run) = house.run_and_die(plan, never).await else {
                     assert!(nth > 4, "{} gives more orders", goal.verb());
                     break;
                 };
                 let report = house.recover(&run, never).await.unwrap();
-                let when = format!("{} over order {nth}, done: {done}", goal.verb());
+                let when = format!("{} over order {nth}: {order:?}", goal.verb());
                 sides.hold(&house, &report, &when);
             }
             if house_orders(&case).await < nth {
                 break;
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_stopping_when_the_run_dies_runs_again() {
+    let verbs = [(DockerVerb::Stop, Quiesce::Stop), (DockerVerb::Pause, Quiesce::Pause)];
+    for ((verb, quiesce), container) in verbs.into_iter().flat_map(|verb| [(verb, DB), (verb, WEB)]) {
+        let mut house = House::new();
+        house.service("paperless").backup.quiesce = quiesce;
+        let before = house.running();
+        let plan = house.plan(&backup(&["paperless"])).await;
+        house.run(&backup(&["paperless"])).await;
+        let order = format!("docker {verb} {container}");
+        let nth = house.tap.orders().iter().position(|given| *given == order).unwrap() + 1;
+        house.docker.fault(verb, container, When::Always, DockerFault::Slow(Duration::from_secs(3)));
+        house.tap.die_at(nth, Order::UnderWay);
+        let run = house.run_and_die(plan, never).await.unwrap();
+        assert!(house.running().contains(container), "{order}: it has come to its end already");
+        house.recover(&run, never).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(house.running(), before, "{order}");
     }
 }
 
@@ -206,7 +230,7 @@ async fn a_log_that_is_cut_at_any_byte_names_all_that_may_be_down() {
 async fn what_svc_stop_stopped_stays_off_when_it_dies() {
     let house = changed().await;
     let plan = house.plan(&stop(&["paperless"])).await;
-    house.tap.die_at(1, true);
+    house.tap.die_at(1, Order::Done);
     let run = house.run_and_die(plan, never).await.unwrap();
     let down = house.running();
     assert_eq!(house.recover(&run, never).await.unwrap().code.number(), 4);
@@ -217,7 +241,7 @@ async fn what_svc_stop_stopped_stays_off_when_it_dies() {
 async fn a_run_is_left_until_it_is_recovered_and_what_it_brought_back_is_settled() {
     let house = changed().await;
     let plan = house.plan(&restart(&["paperless"], false)).await;
-    house.tap.die_at(1, true);
+    house.tap.die_at(1, Order::Done);
     let run = house.run_and_die(plan, never).await.unwrap();
     let runs = house.scope.runs_dir();
     let is_left = |run: &RunId| (is_unfinished(&runs, run), unfinished(&runs, true).unwrap().contains(run));

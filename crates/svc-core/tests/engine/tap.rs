@@ -52,8 +52,18 @@ struct Inner {
 struct Death {
     /// Over the n-th order from now, from 1.
     nth: usize,
-    /// The order was carried out all the same.
-    done: bool,
+    order: Order,
+}
+
+/// What becomes of an order whose giver dies over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// It never arrived.
+    Lost,
+    /// It is being carried out.
+    UnderWay,
+    /// It was carried out.
+    Done,
 }
 
 /// The tap; clones share one state.
@@ -96,9 +106,9 @@ impl Tap {
         self.0.lock().unwrap().mishaps.push((call.to_owned(), 1, usize::MAX, mishap));
     }
 
-    /// The process dies over the n-th order from now (from 1), before or after it is carried out.
-    pub(crate) fn die_at(&self, nth: usize, done: bool) {
-        self.0.lock().unwrap().death = Some(Death { nth, done });
+    /// The process dies over the n-th order from now (from 1).
+    pub(crate) fn die_at(&self, nth: usize, order: Order) {
+        self.0.lock().unwrap().death = Some(Death { nth, order });
     }
 
     /// Waits for that.
@@ -129,8 +139,11 @@ impl Tap {
     ) -> Result<T, E> {
         let mishap = self.enter(&call);
         if let Some(death) = self.dies(&call) {
-            if death.done {
-                let _ = work.await;
+            let mut work = std::pin::pin!(work);
+            match death.order {
+                Order::Lost => {}
+                Order::UnderWay => drop(futures_util::poll!(&mut work)),
+                Order::Done => drop(work.await),
             }
             self.0.lock().unwrap().killed.notify_one();
             return pending().await;
