@@ -8,7 +8,10 @@
 //! | 2  | a restore deleted what the snapshot did not hold   | here: `a_restore_keeps_what_the_snapshot_does_not_hold` |
 //! | 3  | verified nothing before it stopped the service     | `restore::a_snapshot_without_a_target_touches_nothing` |
 //! | 4  | a start that failed was a warning                  | here: `a_service_that_does_not_come_back_is_5` |
+//! | 5  | a service stayed off when it was killed            | `kills::fault_01_a_backup_with_a_long_stop_or_a_restart_killed_at_any_step_leaves_nothing_down` |
+//! |    | … or its terminal went                            | `faults_runs::fault_44_a_terminal_that_goes_changes_nothing_about_the_run` |
 //! | 6  | one failed stop ended the run without a report     | here: `one_that_does_not_stop_does_not_end_the_run` |
+//! | 7  | two timers in one minute stopped the same units    | `faults_runs::fault_42_sixteen_at_once_are_one_and_the_others_say_who_holds_it` |
 //! | 8  | was down also while it forgot and pruned           | `retention::mistake_08_a_service_is_up_again_before_anything_is_forgotten` |
 //! | 9  | trusted `active`: started what was stopped by hand | here: `what_an_admin_stopped_stays_off` |
 //! |    | … and saved what ran "cold"                        | here: `what_somebody_started_by_hand_is_stopped_too` |
@@ -32,11 +35,13 @@ fn each_mistake_has_a_test_that_is_there() {
         ("backup", include_str!("backup.rs")),
         ("restore", include_str!("restore.rs")),
         ("retention", include_str!("retention.rs")),
+        ("kills", include_str!("kills.rs")),
+        ("faults_runs", include_str!("faults_runs.rs")),
         ("foreign_units", include_str!("foreign_units.rs")),
     ];
     let rows = here.lines().filter_map(|line| line.strip_prefix("//! |")).filter(|row| row.contains('`'));
     let tests: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
-    assert!(tests.len() >= 14, "{tests:?}");
+    assert!(tests.len() >= 21, "{tests:?}");
     for test in tests {
         let file = |name: &str| others.iter().find(|(file, _)| *file == name).map(|(_, text)| *text);
         let (text, function) = match test.split_once("::") {
