@@ -31,6 +31,7 @@ fn fault_07_a_full_disk_of_the_repository_is_told_and_nothing_is_pruned() -> Res
     let files = server.home.check(packs)?;
     let backup = server.svc("backup local music paperless")?;
     assert_eq!(backup.code, 14, "{backup}");
+    assert!(backup.to_string().contains("bytes are missing"), "{backup}");
     assert_eq!(server.runs()?, before);
     let left = server.home.check(packs)?;
     assert!(files.lines().all(|file| left.contains(file)), "{left}");

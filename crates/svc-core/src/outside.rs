@@ -139,6 +139,7 @@ fn failed_hint(kind: ResticFailure, repository: &str) -> Option<String> {
         ResticFailure::Denied => Some(format!("{file} login of `{repository}`")),
         ResticFailure::Damaged => Some(format!("svc repo check {repository}")),
         ResticFailure::Locked => Some(format!("svc repo unlock {repository}")),
+        ResticFailure::NoSpace => Some(format!("make room where `{repository}` lies, then run it again")),
         _ => None,
     }
 }

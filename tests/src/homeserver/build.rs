@@ -234,7 +234,7 @@ fn asleep(home: &Machine) -> Result<()> {
 /// else each restic of each test would pay for that half a second again.
 const INIT: &str = "set -ea; . /var/lib/secrets/restic/$1.env
 restic --quiet init & init=$!
-while kill -STOP $init 2>/dev/null; do sleep 0.06; kill -CONT $init 2>/dev/null; sleep 0.004; done
+while kill -STOP $init 2>/dev/null; do sleep 0.06; kill -CONT $init 2>/dev/null || true; sleep 0.004; done
 wait $init
 restic --quiet cat config > /dev/null";
 

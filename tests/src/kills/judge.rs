@@ -13,7 +13,7 @@ const TREES: [&str; 2] = ["/var/lib/docker/volumes/paperless_media/_data", "/dat
 const RESTIC: &str =
     "/usr/bin/restic -q -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
-/// After so many kills the repository is checked.
+/// After the first kill the repository is checked, and again after so many.
 const CHECK_EVERY: usize = 10;
 
 /// What lies where copies are made; a snapshot of btrfs is a directory like any other.
@@ -60,11 +60,11 @@ impl Campaign {
         let runs = self.runs()?;
         found.must(runs == self.running, || format!("I1, I2: after the next backup there runs\n{runs}"));
         self.judge_copies(&mut found)?;
-        let is_tenth = self.kills.is_multiple_of(CHECK_EVERY);
-        if is_tenth || kill.verb == Verb::Restore {
+        let is_due = self.kills % CHECK_EVERY == 1;
+        if is_due || kill.verb == Verb::Restore {
             self.judge_stages(&mut found)?;
         }
-        if is_tenth {
+        if is_due {
             let checked = self.server.home.run(&format!("{RESTIC} check"))?;
             found.must(checked.code == 0, || format!("the repository is damaged:\n{checked}"));
         }

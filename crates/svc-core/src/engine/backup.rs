@@ -42,10 +42,11 @@ impl ServiceRun<'_> {
             return Ok(());
         }
         let began = Instant::now();
-        let summary = match self.save_in_time(step).await {
+        let figures = watch::Sender::new(Progress::default());
+        let summary = match self.save_in_time(step, &figures).await {
             Ok(summary) => summary,
             Err(error) => {
-                let failure = self.restic_failure(&error);
+                let failure = with_missing(self.restic_failure(&error), *figures.borrow());
                 self.unsaved.push((step.repository.clone(), failure.code));
                 return Err(failure);
             }
@@ -69,10 +70,14 @@ impl ServiceRun<'_> {
     }
 
     /// Saves; when the time is over restic is ended in good order, not dropped.
-    async fn save_in_time(&self, step: &BackupStep) -> Result<BackupSummary, ResticError> {
+    async fn save_in_time(
+        &self,
+        step: &BackupStep,
+        figures: &watch::Sender<Progress>,
+    ) -> Result<BackupSummary, ResticError> {
         let limit = step.timeout.unwrap_or(LONGEST_BACKUP);
         let token = self.engine.cancel.token().child_token();
-        let work = self.save(step, &token);
+        let work = self.save(step, figures, &token);
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
@@ -91,7 +96,12 @@ impl ServiceRun<'_> {
         }
     }
 
-    async fn save(&self, step: &BackupStep, token: &CancellationToken) -> Result<BackupSummary, ResticError> {
+    async fn save(
+        &self,
+        step: &BackupStep,
+        figures: &watch::Sender<Progress>,
+        token: &CancellationToken,
+    ) -> Result<BackupSummary, ResticError> {
         let request = BackupRequest {
             sources: step.sources.clone(),
             tags: step.tags.clone(),
@@ -102,9 +112,8 @@ impl ServiceRun<'_> {
             ignore_inode: step.ignore_inode,
             no_scan: step.pass == Pass::Cold,
         };
-        let (figures, seen) = watch::channel(Progress::default());
-        let work = self.engine.outside.restic.backup(&step.repository, &request, &figures, token);
-        self.with_progress(&step.repository, seen, work).await
+        let work = self.engine.outside.restic.backup(&step.repository, &request, figures, token);
+        self.with_progress(&step.repository, figures.subscribe(), work).await
     }
 
     /// Does restic's work and tells how far it is.
@@ -194,5 +203,16 @@ impl ServiceRun<'_> {
             None => Code::worst(self.plan.refused.iter().map(|failure| failure.code)),
         };
         if code == Code::Ok { Code::Internal } else { code }
+    }
+}
+
+/// How much room a full repository lacks at most: what was still to be read, for nobody knows how much of it is new.
+fn with_missing(failure: Failure, seen: Progress) -> Failure {
+    let left = seen.total.map(|total| total.bytes.saturating_sub(seen.done.bytes));
+    match left {
+        Some(left) if failure.code == Code::NoSpace => {
+            failure.because(format!("up to {left} bytes are missing: so many were still to be saved"))
+        }
+        _ => failure,
     }
 }
