@@ -74,7 +74,7 @@ fn phrase(planned: &PlannedStep, pauses: bool) -> Option<(String, usize, String)
         Step::Resume { targets } => Some(("start".to_owned(), targets.len(), " again".to_owned())),
         Step::Start { targets } => some("start", targets.len()),
         Step::Restart { targets } => some("restart", targets.len()),
-        Step::Freeze(step) => text(format!("freeze by {}", step.copies.first()?.how.words())),
+        Step::Freeze(step) => text(format!("freeze by {}", step.means())),
         Step::Backup(step) if step.pass == Pass::Hot => {
             text(format!("save to {} while it runs", step.repository))
         }

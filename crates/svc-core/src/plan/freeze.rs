@@ -66,7 +66,7 @@ pub(super) fn choose(
     }
     Ok(match frozen {
         Ok(step) if reflinks(&seen.ground).is_some_and(|files| files <= REFLINKS) => {
-            let reason = format!("{}: the stop need not last until all is read", means(&step));
+            let reason = format!("{}: the stop need not last until all is read", step.means());
             Way::Frozen(step, reason)
         }
         Ok(_) => read(seen, repositories, "it has too many files for reflink copies"),
@@ -103,12 +103,6 @@ fn is_small(parts: &[Part]) -> bool {
 fn reflinks(parts: &[Part]) -> Option<u64> {
     let copied = parts.iter().filter(|part| part.means.as_ref().is_ok_and(|means| means.how == How::Reflink));
     copied.map(|part| part.size.map(|size| size.files)).sum()
-}
-
-fn means(step: &FreezeStep) -> String {
-    let mut words: Vec<&str> = step.copies.iter().map(|copy| copy.how.words()).collect();
-    words.dedup();
-    words.join(" and ")
 }
 
 /// The copies that all parts need; or why one of them cannot be had.

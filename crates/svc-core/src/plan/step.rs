@@ -218,6 +218,16 @@ pub struct FreezeStep {
     pub binds: Vec<Bind>,
 }
 
+impl FreezeStep {
+    /// By what it freezes, in words.
+    #[must_use]
+    pub fn means(&self) -> String {
+        let mut words: Vec<&str> = self.copies.iter().map(|copy| copy.how.words()).collect();
+        words.dedup();
+        words.join(" and ")
+    }
+}
+
 /// Hot snapshots that earlier runs left in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
