@@ -44,6 +44,33 @@ fn end(server: &Homeserver, running: Running) -> Result<()> {
 }
 
 #[test]
+fn fault_02_after_a_restic_that_was_killed_the_services_run_and_its_lock_goes() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.freeze_nothing()?;
+    let before = server.runs()?;
+    server.home.write("/usr/local/bin/restic", SLOW_RESTIC)?;
+    server.home.check("chmod 755 /usr/local/bin/restic")?;
+    let running = server.home.spawn("svc backup local paperless")?;
+    // The look before it takes a lock, too, for a moment.
+    let uploads = || Ok(server.home.run("pgrep -f 'restic backu[p]'")?.code == 0 && locks(&server)? == 1);
+    assert!(wait::until(LONG, uploads)?);
+    assert_ne!(server.runs()?, before, "nothing is down");
+    server.home.check("kill -9 $(pgrep -f 'restic backu[p]')")?;
+    let killed = running.wait_within(LONG)?;
+    assert_eq!((killed.code, server.runs()?), (4, before.clone()), "{killed}");
+    server.home.check("rm /usr/local/bin/restic")?;
+    let again = quietly(&server, "backup local paperless")?;
+    assert_eq!(
+        (again.code, server.runs()?, server.snapshots("local", "paperless")?),
+        (0, before, 1),
+        "{again}"
+    );
+    let pruned = quietly(&server, "repo prune local")?;
+    assert_eq!((pruned.code, locks(&server)?), (0, 0), "{pruned}");
+    Ok(())
+}
+
+#[test]
 fn fault_10_a_repository_locked_by_another_host_is_waited_for_before_anything_stops() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     assert_eq!(server.svc("backup local music")?.code, 0);

@@ -29,6 +29,10 @@ use super::{
 const API_MINOR: usize = 44;
 /// How long a question may take.
 const QUERY: Duration = Duration::from_secs(10);
+/// After this a question makes sure that anybody is there at all,
+const PATIENCE: Duration = Duration::from_millis(500);
+/// and waits so long for that.
+const PING: Duration = Duration::from_millis(1500);
 /// How long a start, a pause or its end may take.
 const START: Duration = Duration::from_mins(1);
 /// How long a stop may take beyond the container's own timeout: the engine needs a moment after it has killed.
@@ -68,6 +72,35 @@ impl Engine {
         });
         let late = |_| DockerError::Deadline { action: action.to_owned(), seconds: limit.as_secs() };
         answer.await.map_err(late)?.map_err(|error| refusal::read(&self.socket, action, container, error))
+    }
+
+    /// The same of what changes nothing: an engine that does not even answer a ping is not waited for.
+    async fn question<T, Answer: Future<Output = Result<T, Error>>>(
+        &self,
+        action: &str,
+        container: Option<&str>,
+        request: impl Fn(Client) -> Answer,
+    ) -> Result<T, DockerError> {
+        let answer = self.ask(action, container, self.query, request);
+        tokio::pin!(answer);
+        tokio::select! {
+            answer = &mut answer => return answer,
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        tokio::select! {
+            answer = &mut answer => answer,
+            error = self.silence() => Err(error),
+        }
+    }
+
+    /// Ends only when the engine hangs.
+    async fn silence(&self) -> DockerError {
+        let ping = async { self.client(PING)?.ping().await };
+        if timeout(PING, ping).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+        let reason = format!("no answer within {} s", (PATIENCE + PING).as_secs());
+        DockerError::Unreachable { socket: self.socket.display().to_string(), reason }
     }
 
     /// Makes a request whose answer is read as it comes; only its beginning has a deadline, if any.
@@ -130,13 +163,13 @@ impl Docker for Engine {
             let options = ListContainersOptionsBuilder::default().all(true).build();
             client.list_containers(Some(options)).await
         };
-        let listed = self.ask("list containers", None, self.query, request).await?;
+        let listed = self.question("list containers", None, request).await?;
         Ok(listed.into_iter().filter_map(reading::container).collect())
     }
 
     async fn volumes(&self) -> Result<Vec<Volume>, DockerError> {
         let request = |client: Client| async move { client.list_volumes(None::<ListVolumesOptions>).await };
-        let listed = self.ask("list volumes", None, self.query, request).await?;
+        let listed = self.question("list volumes", None, request).await?;
         Ok(listed.volumes.unwrap_or_default().into_iter().filter_map(reading::volume).collect())
     }
 
@@ -145,7 +178,7 @@ impl Docker for Engine {
         let request = |client: Client| async move {
             client.inspect_container(container, None::<InspectContainerOptions>).await
         };
-        let seen = self.ask(&action, Some(container), self.query, request).await?;
+        let seen = self.question(&action, Some(container), request).await?;
         Ok(reading::details(container, seen))
     }
 

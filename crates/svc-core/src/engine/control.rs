@@ -126,7 +126,10 @@ impl ServiceRun<'_> {
 
     async fn try_act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
         match target {
-            Target::Unit(unit) => self.job(verb, unit).await.map_err(|error| Failure::from(&error)),
+            Target::Unit(unit) => match self.job(verb, unit).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.with_state(unit, &error).await),
+            },
             Target::Container(name) => {
                 let docker = &self.engine.outside.docker;
                 let acted = match verb {
@@ -149,6 +152,19 @@ impl ServiceRun<'_> {
         let details = systemd.details(&units).await.unwrap_or_default();
         let deadline = details.first().map_or(LONGEST_JOB, |details| job_deadline(verb, details));
         systemd.run_job(verb, unit, deadline).await
+    }
+
+    /// How a job ended does not say where it left the unit.
+    async fn with_state(&self, unit: &UnitName, error: &SystemdError) -> Failure {
+        let failure = Failure::from(error);
+        if !matches!(error, SystemdError::JobEnded { .. } | SystemdError::Deadline { .. }) {
+            return failure;
+        }
+        let seen = self.engine.outside.systemd.units(std::slice::from_ref(unit)).await;
+        match seen.ok().and_then(|units| units.into_iter().next()) {
+            Some(unit) => failure.because(format!("it is {} now", unit.active)),
+            None => failure,
+        }
     }
 
     fn tell_stopped(&mut self, target: &Target) {

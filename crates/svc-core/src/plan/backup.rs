@@ -68,6 +68,7 @@ fn sources(service: &Service, seen: &ObservedService) -> Result<Vec<PathBuf>, Ve
         let message = format!("`{}` declares nothing to back up", service.name);
         failures.push(Failure::new(Code::Failed, message).hint("set `backup.volumes` or `backup.paths`"));
     }
+    failures.extend(lifecycle::masked(&seen.parts).filter(|_| service.backup.quiesce == Quiesce::Stop));
     if let Some(unknown) = seen.parts.unknown(service) {
         // The volumes fail for the same reason; one sentence is enough.
         failures.retain(|failure| failure.message != unknown.message);

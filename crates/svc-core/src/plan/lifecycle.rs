@@ -279,6 +279,16 @@ pub(super) fn add_resume(plan: &mut ServicePlan, parts: &Parts, targets: Vec<Tar
     }
 }
 
+/// Why the service cannot be stopped for a while: a unit of it that runs is masked, and nobody could start it again.
+pub(super) fn masked(parts: &Parts) -> Option<Failure> {
+    let running = running(parts);
+    let stops = |unit: &&Unit| is_up(unit.active) && running.contains(&Target::Unit(unit.name.clone()));
+    let units = parts.units.iter().chain(&parts.triggers).map(|(unit, _)| unit);
+    let Unit { name, .. } = units.filter(stops).find(|unit| is_masked(unit))?;
+    let message = format!("`{name}` is masked: once stopped it could not be started again");
+    Some(Failure::new(Code::Refused, message).hint(format!("systemctl unmask {name}")))
+}
+
 fn is_masked(unit: &Unit) -> bool {
     unit.load == LoadState::Masked
 }

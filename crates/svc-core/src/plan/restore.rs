@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::lifecycle::{add_resume, down_waves, off_waves, up_waves};
+use super::lifecycle::{self, add_resume, down_waves, off_waves, up_waves};
 use super::{ExchangePair, ServicePlan, StageStep, Step, Target, When};
 use crate::code::Code;
 use crate::config::{Config, Service};
@@ -48,7 +48,9 @@ pub(super) fn service(
         return plan.refuse(failure.hint("set `restore.volumes` or `restore.paths`"));
     }
     let stages = stages(restore, name, wish);
-    let problems: Vec<Failure> = absent(restore).into_iter().chain(too_large(restore, &stages)).collect();
+    let masked = lifecycle::masked(&seen.parts);
+    let problems = absent(restore).into_iter().chain(too_large(restore, &stages)).chain(masked);
+    let problems: Vec<Failure> = problems.collect();
     if !problems.is_empty() {
         return problems.into_iter().fold(plan, ServicePlan::refuse);
     }

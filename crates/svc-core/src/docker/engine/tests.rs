@@ -249,11 +249,16 @@ async fn a_socket_that_is_missing_deserted_or_broken_is_unreachable() {
 }
 
 #[tokio::test]
-async fn an_engine_that_says_nothing_meets_the_deadline() {
+async fn an_engine_that_hangs_is_not_waited_for_and_one_that_is_slow_is() {
     let server = Server::new(|_, _| Answer::Hang);
-    let impatient = Engine { query: Duration::from_millis(50), ..engine(&server) };
-    let error = impatient.containers().await.unwrap_err();
-    assert_eq!(error, DockerError::Deadline { action: "list containers".to_owned(), seconds: 0 });
+    let error = engine(&server).containers().await.unwrap_err();
+    let socket = server.socket().display().to_string();
+    assert_eq!(error, DockerError::Unreachable { socket, reason: "no answer within 2 s".to_owned() });
+    let ping = |request: &str, _| if request.ends_with("_ping") { json("OK") } else { Answer::Hang };
+    let server = Server::new(ping);
+    let slow = Engine { query: Duration::from_secs(3), ..engine(&server) };
+    let error = slow.containers().await.unwrap_err();
+    assert_eq!(error, DockerError::Deadline { action: "list containers".to_owned(), seconds: 3 });
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ fn ended(result: &str) -> SystemdError {
 }
 
 #[tokio::test]
-async fn every_result_but_done_and_skipped_is_a_failure() {
+async fn fault_31_every_result_but_done_and_skipped_is_a_failure() {
     for good in ["done", "skipped"] {
         let manager = Manager::with_job(&[Act::Job(OURS), Act::Removed(MANAGER, OURS, good)]);
         assert_eq!(start(&manager, LONG).await, Ok(()), "{good}");
