@@ -195,6 +195,17 @@ impl Campaign {
         Ok(Some(Outcome { kill, way, run, step, start_ms, back_ms, code, violations }))
     }
 
+    /// Brings everything up again after a kill that left something down, so that it is not held against the next one.
+    fn mend(&self) -> Result<()> {
+        let home = &self.server.home;
+        home.check(
+            "systemctl restart docker.service
+             (svc recover; svc start paperless caddy watchtower notes) > /run/mended 2>&1 || true",
+        )?;
+        ensure!(wait::until(BACK, || Ok(self.runs()? == self.running))?, "{}", home.read("/run/mended")?);
+        Ok(())
+    }
+
     fn hold_still_by(&mut self, still: Still) -> Result<()> {
         if self.still != still {
             self.server.hold_still_by(still)?;

@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::faults::Faults;
+use crate::ledger::Moment;
 use crate::names::RunId;
 use crate::outside::Outside;
 use crate::plan::{Plan, ServicePlan};
@@ -63,6 +64,10 @@ pub struct Engine {
 }
 
 impl Engine {
+    fn moment(&self) -> Moment {
+        Moment { instant: Instant::now(), at: (self.now)() }
+    }
+
     /// Runs a plan to its end. Whatever happens, what ran before runs again, or the report says 5.
     pub async fn run(&self, plan: &Plan) -> Report {
         let began = Instant::now();

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use crate::event::Body;
 use crate::exchange::Tree;
 use crate::freeze::FrozenCopy;
@@ -11,13 +13,22 @@ use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{HookKind, Pass, Step, Target};
 use crate::prior::Prior;
 
+/// When something happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// By the clock that cannot be set: how long something takes.
+    pub(crate) instant: Instant,
+    /// By the clock that Docker dates by, too.
+    pub(crate) at: Timestamp,
+}
+
 /// What was stopped, exchanged, and how long something was down.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Ledger {
     /// Stopped, or about to be; in that order.
     pub(crate) stopped: Vec<Target>,
-    /// Of these, what was asked to stop and has not answered: the order may still be under way.
-    unanswered: Vec<Target>,
+    /// What was asked to stop or to hold still, when, and has not answered: the order may still be under way.
+    unanswered: Vec<(Target, Timestamp)>,
     /// Of these, what is only held where it is.
     held: Vec<Target>,
     /// Places of `pre` hooks that began, and of `post` hooks that ended.
@@ -60,12 +71,12 @@ enum Debt {
 
 impl Ledger {
     /// Takes in one more event of the service.
-    pub(crate) fn apply(&mut self, body: &Body, at: Instant) {
+    pub(crate) fn apply(&mut self, body: &Body, at: Moment) {
         match body {
             Body::PriorState { prior, .. } => self.prior = Some(prior.clone()),
             Body::StepStarted { step, .. } => self.begin(step, at),
-            Body::Stopped { target, .. } => self.unanswered.retain(|asked| asked != target),
-            Body::Started { target, .. } => self.started(target, at),
+            Body::Stopped { target, .. } => self.answered(target),
+            Body::Started { target, .. } => self.started(target, at.instant),
             Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
             Body::StepFinished { failure, .. } => self.end(failure.is_some()),
             Body::HotSaved { repository, snapshot, .. } => {
@@ -88,11 +99,15 @@ impl Ledger {
         }
     }
 
-    fn begin(&mut self, step: &Step, at: Instant) {
+    fn begin(&mut self, step: &Step, moment: Moment) {
+        let at = moment.instant;
         // A step that was paying back when the run died has not ended.
         self.paying = None;
         match step {
-            Step::Stop { targets } => self.stopping(targets, at),
+            Step::Stop { targets } => {
+                self.ask(targets, moment.at);
+                self.stopping(targets, at);
+            }
             Step::Hook(hook) => {
                 self.hook = Some((hook.kind, hook.index));
                 if hook.kind == HookKind::Pre {
@@ -101,19 +116,26 @@ impl Ledger {
             }
             Step::Pause { targets } => {
                 self.held.extend(targets.iter().cloned());
+                self.ask(targets, moment.at);
                 self.stopping(targets, at);
             }
             Step::Start { targets } => {
                 self.new.extend(targets.iter().cloned());
                 self.touched.extend(targets.iter().cloned());
             }
-            Step::Restart { targets } => self.touched.extend(targets.iter().cloned()),
+            Step::Restart { targets } => {
+                self.ask(targets, moment.at);
+                self.touched.extend(targets.iter().cloned());
+            }
             Step::Stage(step) => self.staged.push(step.stage.clone()),
             Step::Freeze(step) => self.frozen.extend(step.copies.iter().cloned()),
             Step::DropFreeze { .. } => self.paying = Some(Debt::Frozen),
             Step::Backup(step) if step.pass == Pass::Hot => self.hot.push((step.repository.clone(), None)),
             Step::ForgetHot { .. } => self.paying = Some(Debt::Hot),
-            Step::Revert { stop, .. } if !self.exchanged.is_empty() => self.stopping(&stop.concat(), at),
+            Step::Revert { stop, .. } if !self.exchanged.is_empty() => {
+                self.ask(&stop.concat(), moment.at);
+                self.stopping(&stop.concat(), at);
+            }
             _ => {}
         }
     }
@@ -138,10 +160,11 @@ impl Ledger {
     }
 
     fn stopping(&mut self, targets: &[Target], at: Instant) {
-        let asked: Vec<Target> = targets.iter().filter(|target| self.may_stop(target)).cloned().collect();
-        let stopped: Vec<Target> =
-            asked.iter().filter(|target| !self.stopped.contains(target)).cloned().collect();
-        self.unanswered.extend(asked);
+        let stopped: Vec<Target> = targets
+            .iter()
+            .filter(|target| self.may_stop(target) && !self.stopped.contains(target))
+            .cloned()
+            .collect();
         if !stopped.is_empty() {
             self.touched.extend(stopped.iter().cloned());
             self.stopped.extend(stopped);
@@ -149,9 +172,17 @@ impl Ledger {
         }
     }
 
+    fn ask(&mut self, targets: &[Target], at: Timestamp) {
+        self.unanswered.extend(targets.iter().map(|target| (target.clone(), at)));
+    }
+
+    fn answered(&mut self, target: &Target) {
+        self.unanswered.retain(|(asked, _)| asked != target);
+    }
+
     fn started(&mut self, target: &Target, at: Instant) {
         self.stopped.retain(|stopped| stopped != target);
-        self.unanswered.retain(|asked| asked != target);
+        self.answered(target);
         if !self.stopped.iter().any(|stopped| self.owes(stopped))
             && let Some(since) = self.down_since.take()
         {
@@ -177,9 +208,9 @@ impl Ledger {
         self.stopped.contains(target) && !leaving
     }
 
-    /// Whether a target was asked to stop, or to hold still, and nobody knows whether it has done so already.
-    pub(crate) fn is_unanswered(&self, target: &Target) -> bool {
-        self.unanswered.contains(target)
+    /// When a target was asked to stop or to hold still, if nobody knows whether it has done so already.
+    pub(crate) fn unanswered_since(&self, target: &Target) -> Option<Timestamp> {
+        self.unanswered.iter().rfind(|(asked, _)| asked == target).map(|(_, at)| *at)
     }
 
     /// Whether a target has to prove that it works: this run changed it, it is not off, and it worked before.

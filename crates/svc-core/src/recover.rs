@@ -10,7 +10,7 @@ use crate::code::Code;
 use crate::event::{Body, Event};
 use crate::failure::Failure;
 use crate::goal::Goal;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Moment};
 use crate::names::{RunId, ServiceName};
 use crate::plan::{Plan, PlannedStep, ServicePlan, Step, Target, When};
 use crate::report::ServiceReport;
@@ -113,7 +113,7 @@ impl<'a> Trace<'a> {
         };
         for event in events {
             if event.body.service() == Some(&planned.service) {
-                trace.ledger.apply(&event.body, instant(event.at, now));
+                trace.ledger.apply(&event.body, Moment { instant: instant(event.at, now), at: event.at });
                 trace.heed(&event.body);
             } else if matches!(event.body, Body::CancelRequested { .. }) {
                 trace.failed |= trace.began && trace.report.is_none();

@@ -64,7 +64,11 @@ impl Campaign {
             let kill = self.draw(dice, death)?;
             if let Some(outcome) = self.kill(kill)? {
                 killed += 1;
+                let is_bad = !outcome.violations.is_empty();
                 tell(outcome)?;
+                if is_bad {
+                    self.mend()?;
+                }
             }
         }
         Ok(())

@@ -98,18 +98,15 @@ impl ServiceRun<'_> {
     }
 
     /// Starts a target; a container that was paused before is paused again.
-    ///
-    /// Docker goes on with a stop when its asker is gone, and meanwhile takes a start for done already. So what has not
-    /// answered is asked again: that waits for its end. systemd puts its jobs in order itself.
     async fn bring_back(&self, target: &Target) -> Result<(), Failure> {
         if self.ledger.holds(target) {
             return self.let_go(target).await;
         }
         let docker = &self.engine.outside.docker;
         let Target::Container(name) = target else { return self.act(JobVerb::Start, target).await };
-        if self.ledger.is_unanswered(target) {
-            // Whatever it says, it is to run.
-            let _ = caught(self.try_act(JobVerb::Stop, target)).await;
+        if self.may_yet_stop(target, name).await {
+            // This waits for its end. Whatever it says, the container is to run.
+            let _ = self.act(JobVerb::Stop, target).await;
         }
         if !self.ledger.was_paused(target) {
             return self.act(JobVerb::Start, target).await;
@@ -118,6 +115,15 @@ impl ServiceRun<'_> {
         let _ = docker.unpause(name).await;
         self.act(JobVerb::Start, target).await?;
         docker.pause(name).await.map_err(|error| Failure::from(&error))
+    }
+
+    /// Whether an order to stop or to pause a container may still be under way: nobody has answered it, and it is still
+    /// the container's same run. Docker goes on with an order whose giver is gone, and takes a start meanwhile for done:
+    /// so the order is given again before the container is started. systemd puts its jobs in order itself.
+    pub(super) async fn may_yet_stop(&self, target: &Target, name: &str) -> bool {
+        let Some(asked) = self.ledger.unanswered_since(target) else { return false };
+        let seen = self.engine.outside.docker.inspect(name).await;
+        !seen.is_ok_and(|seen| seen.started_at.is_some_and(|started| started > asked))
     }
 
     pub(super) async fn act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {

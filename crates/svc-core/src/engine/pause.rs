@@ -47,7 +47,7 @@ impl ServiceRun<'_> {
                 }
             }
             Target::Container(name) => {
-                if self.ledger.is_unanswered(target) {
+                if self.may_yet_stop(target, name).await {
                     // Else the pause that is under way might come last.
                     let _ = outside.docker.pause(name).await;
                 }

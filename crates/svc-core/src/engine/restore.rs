@@ -3,7 +3,6 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -117,7 +116,7 @@ impl ServiceRun<'_> {
         let body = if stuck.is_empty() { Body::PutBack { service } } else { Body::Mixed { service, stuck } };
         // The trees lie as they lie: that it cannot be written down must not keep the service off.
         if self.announce(body.clone()).await.is_err() {
-            self.ledger.apply(&body, Instant::now());
+            self.ledger.apply(&body, self.engine.moment());
         }
     }
 

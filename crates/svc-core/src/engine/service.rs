@@ -61,7 +61,7 @@ impl<'a> ServiceRun<'a> {
 
     /// Tells what has happened, and keeps account of it.
     pub(super) fn tell(&mut self, body: Body) {
-        self.ledger.apply(&body, Instant::now());
+        self.ledger.apply(&body, self.engine.moment());
         self.engine.recorder.tell(body);
     }
 
@@ -69,7 +69,7 @@ impl<'a> ServiceRun<'a> {
     pub(super) async fn announce(&mut self, body: Body) -> Result<(), Failure> {
         let announced = self.engine.recorder.announce(body.clone()).await;
         announced.map_err(|error| Failure::from_error(Code::NoSpace, &error))?;
-        self.ledger.apply(&body, Instant::now());
+        self.ledger.apply(&body, self.engine.moment());
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl<'a> ServiceRun<'a> {
             Err(failure) if planned.when == When::Normal => Err(failure),
             // What pays back is done even when it cannot be written down.
             Err(_) => {
-                self.ledger.apply(&started, began);
+                self.ledger.apply(&started, self.engine.moment());
                 caught(self.execute(&planned.step, planned.when)).await
             }
             Ok(()) => caught(self.execute(&planned.step, planned.when)).await,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use svc_core::config::Quiesce;
+use svc_core::docker::Docker;
 use svc_core::event::Event;
 use svc_core::goal::Goal;
 use svc_core::history::{self, Fate};
@@ -152,21 +153,42 @@ async fn a_run_that_dies_over_any_order_is_brought_to_an_end() {
 async fn what_goes_on_stopping_when_the_run_dies_runs_again() {
     let verbs = [(DockerVerb::Stop, Quiesce::Stop), (DockerVerb::Pause, Quiesce::Pause)];
     for ((verb, quiesce), container) in verbs.into_iter().flat_map(|verb| [(verb, DB), (verb, WEB)]) {
-        let mut house = House::new();
-        house.service("paperless").backup.quiesce = quiesce;
-        let before = house.running();
-        let plan = house.plan(&backup(&["paperless"])).await;
-        house.run(&backup(&["paperless"])).await;
+        let house = || {
+            let mut house = House::new();
+            house.service("paperless").backup.quiesce = quiesce;
+            house
+        };
         let order = format!("docker {verb} {container}");
-        let nth = house.tap.orders().iter().position(|given| *given == order).unwrap() + 1;
+        let rehearsal = house();
+        rehearsal.run(&backup(&["paperless"])).await;
+        let nth = rehearsal.tap.orders().iter().position(|given| *given == order).unwrap() + 1;
+        let house = house();
+        let before = house.running();
         house.docker.fault(verb, container, When::Always, DockerFault::Slow(Duration::from_secs(3)));
         house.tap.die_at(nth, Order::UnderWay);
+        let plan = house.plan(&backup(&["paperless"])).await;
         let run = house.run_and_die(plan, never).await.unwrap();
         assert!(house.running().contains(container), "{order}: it has come to its end already");
         house.recover(&run, never).await.unwrap();
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(house.running(), before, "{order}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_began_after_it_was_asked_to_stop_is_not_stopped_again() {
+    let house = House::new();
+    let before = house.running();
+    house.tap.die_at(1, Order::Lost);
+    let plan = house.plan(&backup(&["paperless"])).await;
+    let run = house.run_and_die(plan, never).await.unwrap();
+    // As after a power cut: Docker starts what ran.
+    Docker::stop(&house.docker, WEB).await.unwrap();
+    Docker::start(&house.docker, WEB).await.unwrap();
+    house.tap.clear();
+    house.recover(&run, never).await.unwrap();
+    assert_eq!(house.running(), before);
+    assert_eq!(house.tap.orders(), [format!("docker start {WEB}")]);
 }
 
 async fn house_orders(case: &Case) -> usize {

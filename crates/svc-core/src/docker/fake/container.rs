@@ -148,6 +148,7 @@ impl FakeContainer {
     #[must_use]
     pub fn running(mut self) -> Self {
         self.run();
+        self.started_at = Some(Timestamp::UNIX_EPOCH);
         self.health = self.health.map(|_| ContainerHealth::Healthy);
         self
     }
