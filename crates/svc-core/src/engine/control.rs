@@ -10,8 +10,9 @@ use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::names::UnitName;
+use crate::observe;
 use crate::plan::Target;
-use crate::systemd::{JobVerb, SystemdError, UnitDetails};
+use crate::systemd::{ActiveState, JobVerb, SystemdError, UnitDetails};
 
 /// A job may take this long when the unit itself sets no limit.
 const LONGEST_JOB: Duration = Duration::from_mins(30);
@@ -41,6 +42,9 @@ impl ServiceRun<'_> {
             return Err(Failure::new(Code::NotResumed, message));
         }
         let owed: Vec<Target> = targets.iter().filter(|target| self.ledger.owes(target)).cloned().collect();
+        if self.resumed && owed.iter().any(|target| matches!(target, Target::Container(_))) {
+            self.let_units_settle().await;
+        }
         let results = join_all(owed.iter().map(|target| self.start_stubbornly(target))).await;
         for (target, result) in owed.iter().zip(&results) {
             if result.is_ok() {
@@ -79,6 +83,18 @@ impl ServiceRun<'_> {
             }
         }
         first_failure(results)
+    }
+
+    /// At boot the service's own units bring its containers up at this very moment, and Docker does badly when two start
+    /// the same one.
+    async fn let_units_settle(&self) {
+        let service = std::slice::from_ref(&self.plan.service);
+        let parts = observe::parts(&self.engine.config, &self.engine.outside, service).await;
+        let units = parts.iter().flat_map(|parts| &parts.units).map(|(unit, _)| unit);
+        let starting = units.filter(|unit| unit.active == ActiveState::Activating);
+        let jobs = starting.map(|unit| self.job(JobVerb::Start, &unit.name));
+        // Whether they come up or not, what is owed is started then.
+        join_all(jobs).await;
     }
 
     async fn start_stubbornly(&self, target: &Target) -> Result<(), Failure> {

@@ -14,9 +14,10 @@ use svc_core::recover::recover;
 use svc_core::report::Report;
 use svc_core::run_log;
 use svc_core::standing::{is_unfinished, unfinished};
+use svc_core::systemd::ActiveState;
 use svc_core::testing::{DockerFault, DockerVerb, When};
 
-use crate::house::{DB, House, WEB, backup, backup_to, noon, restart, restore, stop};
+use crate::house::{DB, House, STACK, WEB, backup, backup_to, noon, restart, restore, stop};
 use crate::tap::Order;
 
 fn never(_: &Event) -> bool {
@@ -189,6 +190,21 @@ async fn what_began_after_it_was_asked_to_stop_is_not_stopped_again() {
     house.recover(&run, never).await.unwrap();
     assert_eq!(house.running(), before);
     assert_eq!(house.tap.orders(), [format!("docker start {WEB}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_brings_the_containers_up_itself_is_waited_for_first() {
+    let house = House::new();
+    let before = house.running();
+    house.tap.die_at(1, Order::Done);
+    let plan = house.plan(&backup(&["paperless"])).await;
+    let run = house.run_and_die(plan, never).await.unwrap();
+    // As at boot.
+    house.systemd.change(STACK, |unit| unit.in_state(ActiveState::Activating));
+    house.tap.clear();
+    house.recover(&run, never).await.unwrap();
+    assert_eq!(house.running(), before);
+    assert_eq!(house.tap.orders()[0], format!("systemd start {STACK}"));
 }
 
 async fn house_orders(case: &Case) -> usize {
