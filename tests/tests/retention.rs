@@ -7,7 +7,7 @@ const RESTIC: &str =
     "RESTIC_REPOSITORY=/mnt/backup/restic RESTIC_PASSWORD_FILE=/var/lib/secrets/restic/password restic";
 
 /// A snapshot of another time, as some other tool makes it.
-fn save(server: &Homeserver, days_ago: u32, tags: &str) -> Result<()> {
+fn save(server: &Homeserver, days_ago: i32, tags: &str) -> Result<()> {
     let line = format!(
         "{RESTIC} backup -q --host home --time \"$(date -d '{days_ago} days ago' '+%F 03:00:00')\" {tags} /var/lib/private/notes"
     );
@@ -48,6 +48,26 @@ fn mistake_11_old_snapshots_expire_and_a_neighbours_never() -> Result<()> {
     let alone = server.svc("forget local notes --yes")?;
     assert_eq!(alone.code, 0, "{alone}");
     assert_eq!(tags(&server)?, ["caddy", "svc:caddy,caddy", "svc:notes,notes"]);
+    Ok(())
+}
+
+#[test]
+fn fault_46_a_snapshot_from_the_future_is_never_the_latest_and_holds_retention() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    keep_last(&server, "notes", 1)?;
+    for days in [3, -2] {
+        save(&server, days, "--tag svc:notes --tag notes")?;
+    }
+    let before = server.runs()?;
+    let backup = server.svc("backup local notes")?;
+    assert_eq!((backup.code, server.runs()?, tags(&server)?.len()), (3, before, 3), "{backup}");
+    let forget = server.svc("forget local notes --yes")?;
+    assert_eq!((forget.code, tags(&server)?.len()), (20, 3), "{forget}");
+    // By its time the future one is the last; the one before it is the new one.
+    let ids = server.home.check(&format!("{RESTIC} snapshots --json | jq -r 'sort_by(.time)[].short_id'"))?;
+    let new = ids.lines().nth(1).unwrap_or_default();
+    let restore = server.svc("restore local notes --dry-run")?;
+    assert!(restore.code == 0 && !new.is_empty() && restore.stdout.contains(new), "{new}: {restore}");
     Ok(())
 }
 

@@ -161,7 +161,7 @@ pub struct ContainerDetails {
     pub health: Option<ContainerHealth>,
     /// How it last ended.
     pub exit_code: Option<i64>,
-    /// Since when it runs.
+    /// When it last started.
     pub started_at: Option<Timestamp>,
     /// How often its restart policy started it again.
     pub restarts: u32,

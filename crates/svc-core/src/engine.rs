@@ -9,6 +9,7 @@ mod hold;
 mod hooks;
 mod pause;
 mod prior;
+mod quiet;
 mod recovery;
 mod restore;
 mod schedule;

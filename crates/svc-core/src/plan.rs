@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use forget::{damaged, held};
 pub(crate) use freeze::is_hot;
 pub use hooks::{HookKind, HookStep};
-pub(crate) use lifecycle::running;
+pub(crate) use lifecycle::{held_wave, running};
 pub(crate) use restore::STAGE_PREFIX;
 pub use snapshot::{choose, snapshots_of};
 pub use step::{

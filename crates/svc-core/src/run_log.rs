@@ -13,6 +13,8 @@ use crate::names::RunId;
 
 /// Room taken before anything is stopped, so that a full disk cannot silence the log half way. Bytes.
 const RESERVED: u64 = 1 << 20;
+/// Room for all else that a run writes beside its log: plan, manifests, records. Bytes.
+const ROOM: u64 = 256 << 10;
 
 /// The log of one run, open for appending.
 #[derive(Debug)]
@@ -46,7 +48,9 @@ impl RunLog {
             durable::make_directory(&directory, 0o750)?;
             let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path)?;
             hold(&file)?;
-            reserve(&file)?;
+            reserve(&file, RESERVED)?;
+            // Taken and given back: what is free is not free for everybody.
+            reserve(&tempfile::tempfile_in(&directory)?, ROOM)?;
             durable::sync_directory(&directory)?;
             durable::sync_directory(runs)?;
             Ok(file)
@@ -69,7 +73,7 @@ impl RunLog {
                 return Ok(None);
             }
             let torn = is_torn(&mut file)?;
-            reserve(&file)?;
+            reserve(&file, RESERVED)?;
             Ok(Some((file, torn)))
         };
         match open() {
@@ -144,8 +148,8 @@ pub fn is_held(path: &Path) -> io::Result<bool> {
 }
 
 /// Takes the room without changing the size, so that readers see only lines.
-fn reserve(file: &File) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, RESERVED) {
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
         // Some file systems cannot; a full one shows at the first line then.
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(error) => Err(error.into()),

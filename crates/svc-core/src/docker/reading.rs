@@ -54,7 +54,7 @@ pub(super) fn details(asked: &str, seen: ContainerInspectResponse) -> ContainerD
         state,
         health: health.filter(|_| state.is_up()),
         exit_code: running.exit_code.filter(|_| has_ended),
-        started_at: running.started_at.as_deref().and_then(moment).filter(|_| state.is_up()),
+        started_at: running.started_at.as_deref().and_then(moment),
         restarts: seen.restart_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
         stop_timeout: timeout.map_or(STOP_TIMEOUT, stop_timeout),
         image_id: seen.image.unwrap_or_default(),

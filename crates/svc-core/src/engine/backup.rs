@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::millis;
+use super::quiet::Look;
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::event::Body;
@@ -35,38 +36,63 @@ impl ServiceRun<'_> {
         })
     }
 
-    /// Saves a snapshot and judges it.
+    /// Saves a snapshot, and another one if the service did not hold still meanwhile.
     pub(super) async fn backup(&mut self, step: &BackupStep) -> Result<(), Failure> {
         if step.pass == Pass::Cold && self.unsaved.iter().any(|(name, _)| *name == step.repository) {
             // Why has been said after the hot pass.
             return Ok(());
         }
-        let began = Instant::now();
-        let figures = watch::Sender::new(Progress::default());
-        let summary = match self.save_in_time(step, &figures).await {
-            Ok(summary) => summary,
-            Err(error) => {
-                let failure = with_missing(self.restic_failure(&error), *figures.borrow());
-                self.unsaved.push((step.repository.clone(), failure.code));
-                return Err(failure);
-            }
-        };
         if step.pass == Pass::Hot {
+            let began = Instant::now();
+            let summary = self.save_or_say(step).await?;
             self.tell_hot(step, summary, millis(began));
             return Ok(());
         }
+        let is_frozen = !step.binds.is_empty();
+        let mut torn = self.save_and_judge(step, is_frozen).await?;
+        // Beside a frozen copy the service runs again, as it should.
+        if let Some(why) = torn.as_ref().filter(|_| !is_frozen)
+            && self.hold_still_again(why).await
+        {
+            torn = self.save_and_judge(step, is_frozen).await?;
+        }
+        torn.map_or(Ok(()), |why| Err(self.torn_failure(&step.repository, &why)))
+    }
+
+    async fn save_or_say(&mut self, step: &BackupStep) -> Result<BackupSummary, Failure> {
+        let figures = watch::Sender::new(Progress::default());
+        let saved = self.save_in_time(step, &figures).await;
+        saved.map_err(|error| {
+            let failure = with_missing(self.restic_failure(&error), *figures.borrow());
+            self.unsaved.push((step.repository.clone(), failure.code));
+            failure
+        })
+    }
+
+    /// Saves a snapshot and judges it; says why it may be torn.
+    async fn save_and_judge(
+        &mut self,
+        step: &BackupStep,
+        is_frozen: bool,
+    ) -> Result<Option<String>, Failure> {
+        let before = if is_frozen { Ok(Look::default()) } else { self.look_before().await };
+        let began = Instant::now();
+        let summary = self.save_or_say(step).await?;
+        let took_ms = millis(began);
+        let torn = if is_frozen { self.torn.clone() } else { self.why_torn(Some(&before)).await };
         let verdict = judge(step, &summary);
+        let at_best = if torn.is_some() { Code::Partial } else { Code::Ok };
         let snapshot = SnapshotReport {
             repository: step.repository.clone(),
             id: summary.snapshot,
-            code: verdict.as_ref().map_or(Code::Ok, |failure| failure.code),
+            code: verdict.as_ref().map_or(at_best, |failure| failure.code),
             counts: summary.counts,
             added: summary.added,
-            took_ms: millis(began).saturating_add(self.hot_took(&step.repository)),
+            took_ms: took_ms.saturating_add(self.hot_took(&step.repository)),
         };
         self.report.snapshots.push(snapshot.clone());
         self.tell(Body::SnapshotSaved { service: self.service(), snapshot });
-        verdict.map_or(Ok(()), Err)
+        verdict.map_or(Ok(torn), Err)
     }
 
     /// Saves; when the time is over restic is ended in good order, not dropped.
@@ -153,7 +179,9 @@ impl ServiceRun<'_> {
             Goal::Backup { repositories, .. } if self.plan.skipped.is_none() => {
                 let own = repositories.iter().filter(|repository| self.is_configured_for(repository));
                 for repository in own.filter(|repository| !self.is_recorded(&before, repository)) {
-                    record.add(repository, self.attempt(repository));
+                    for attempt in self.attempts(repository) {
+                        record.add(repository, attempt);
+                    }
                 }
             }
             Goal::Restore { .. } => self.note_replaced(&mut record),
@@ -178,8 +206,14 @@ impl ServiceRun<'_> {
         self.engine.config.services.get(&self.plan.service).is_some_and(|service| service.uses(repository))
     }
 
-    fn attempt(&self, repository: &RepositoryName) -> Attempt {
-        let saved = self.report.snapshots.iter().find(|snapshot| snapshot.repository == *repository);
+    /// One for each snapshot there: a torn one came before another.
+    fn attempts(&self, repository: &RepositoryName) -> Vec<Attempt> {
+        let saved = self.report.snapshots.iter().filter(|snapshot| snapshot.repository == *repository);
+        let attempts: Vec<Attempt> = saved.map(|saved| self.attempt(repository, Some(saved))).collect();
+        if attempts.is_empty() { vec![self.attempt(repository, None)] } else { attempts }
+    }
+
+    fn attempt(&self, repository: &RepositoryName, saved: Option<&SnapshotReport>) -> Attempt {
         let without = || self.code_without_snapshot(repository);
         Attempt {
             run: self.engine.run.clone(),

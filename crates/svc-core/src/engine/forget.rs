@@ -113,7 +113,7 @@ impl ServiceRun<'_> {
     fn protected(&self, step: &ForgetStep, known: &RepositoryRecord) -> Protected {
         let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
         let record = record.backups.get(&step.repository);
-        let new = self.report.snapshots.iter().find(|new| new.repository == step.repository);
+        let new = self.report.snapshots.iter().rfind(|new| new.repository == step.repository);
         let old =
             || record.and_then(|record| record.last_good.as_ref()).and_then(|good| good.snapshot.clone());
         Protected {
@@ -129,7 +129,7 @@ impl ServiceRun<'_> {
         if !matches!(self.goal, Goal::Backup { .. }) {
             return None;
         }
-        let saved = self.report.snapshots.iter().find(|new| new.repository == step.repository);
+        let saved = self.report.snapshots.iter().rfind(|new| new.repository == step.repository);
         match saved.map(|saved| saved.code) {
             Some(Code::Ok) => None,
             Some(_) => Some("the new snapshot is less than good".to_owned()),
@@ -175,7 +175,7 @@ impl ServiceRun<'_> {
         }
     }
 
-    fn note(&self, text: String) {
+    pub(super) fn note(&self, text: String) {
         self.engine.recorder.tell(Body::Note { service: Some(self.service()), text });
     }
 }

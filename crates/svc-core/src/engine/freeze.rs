@@ -38,8 +38,23 @@ impl ServiceRun<'_> {
         synced.map_err(|error| Failure::from(&error))
     }
 
+    /// Takes all copies, and once more if the service did not hold still.
+    pub(super) async fn freeze(&mut self, step: &FreezeStep) -> Result<(), Failure> {
+        self.take_copies(step).await?;
+        self.torn = self.why_torn(None).await;
+        let Some(why) = self.torn.clone() else { return Ok(()) };
+        if self.hold_still_again(&why).await {
+            let dropped = self.drop_freeze(&step.copies).await;
+            // What is left of a copy must not be taken for one.
+            dropped.map_err(|failure| Failure { code: Code::Failed, ..failure })?;
+            self.take_copies(step).await?;
+            self.torn = self.why_torn(None).await;
+        }
+        Ok(())
+    }
+
     /// Takes all copies; what was mounted below a source since the plan was made would be missing in them.
-    pub(super) async fn freeze(&self, step: &FreezeStep) -> Result<(), Failure> {
+    async fn take_copies(&self, step: &FreezeStep) -> Result<(), Failure> {
         let freezer = &self.engine.outside.freezer;
         for bind in &step.binds {
             let is_new = |mount: &PathBuf| !step.binds.iter().any(|bind| bind.to == *mount);

@@ -33,15 +33,33 @@ pub(super) struct ServiceRun<'a> {
     pub(super) aborted: bool,
     /// Another process began it and died.
     pub(super) resumed: bool,
+    /// It had to be made to hold still a second time.
+    pub(super) held_again: bool,
+    /// Why the frozen copies may be torn.
+    pub(super) torn: Option<String>,
 }
 
 impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        let (aborted, resumed) = (false, false);
+        let (aborted, resumed, held_again, torn) = (false, false, false, None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
-        Self { engine, goal, plan, ledger, report, unsaved, hot_took, began, began_at, aborted, resumed }
+        Self {
+            engine,
+            goal,
+            plan,
+            ledger,
+            report,
+            unsaved,
+            hot_took,
+            began,
+            began_at,
+            aborted,
+            resumed,
+            held_again,
+            torn,
+        }
     }
 
     /// Goes on where a run died.

@@ -223,7 +223,7 @@ pub(super) fn down_waves(parts: &Parts) -> Waves {
 
 /// What has to be held for the data to hold still, if it can be held: containers, and units with processes of their own.
 /// What somebody else paused holds still already; sockets, timers and targets write nothing.
-pub(super) fn held_wave(parts: &Parts) -> Vec<Target> {
+pub(crate) fn held_wave(parts: &Parts) -> Vec<Target> {
     let writes =
         |(unit, details): &&Seen| !remains(details.as_ref()) && !leads(details.as_ref()) && is_service(unit);
     let units = parts.active_units().filter(writes).map(|(unit, _)| Target::Unit(unit.name.clone()));

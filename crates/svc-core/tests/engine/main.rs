@@ -19,6 +19,8 @@ mod pause;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod quiet;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod relatives;

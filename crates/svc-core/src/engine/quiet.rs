@@ -1,0 +1,164 @@
+//! Whether a service held still while it was copied. One that came up by itself is stopped and copied once more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::service::ServiceRun;
+use crate::code::Code;
+use crate::config::Quiesce;
+use crate::docker::{ContainerState, DockerError};
+use crate::failure::Failure;
+use crate::names::RepositoryName;
+use crate::observe::{self, Parts};
+use crate::plan::{Step, Target, held_wave};
+
+/// Docker or systemd may be starting anew: the pauses between looks.
+const LOOK_PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// What one look shows of a service that is to hold still.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// What runs all the same.
+    up: Vec<Target>,
+    /// When each part last started, or came into the state that it is in.
+    since: HashMap<Target, Timestamp>,
+}
+
+impl ServiceRun<'_> {
+    /// Looks before a copy that takes long, so that what ran only for a part of it is seen, too. What has come up since
+    /// the stop is stopped once more.
+    pub(super) async fn look_before(&mut self) -> Result<Look, Failure> {
+        if !self.is_to_hold_still() {
+            return Ok(Look::default());
+        }
+        let look = self.look_patiently(true).await?;
+        let Some(up) = look.up.first() else { return Ok(look) };
+        let why = format!("`{up}` came up by itself");
+        if self.hold_still_again(&why).await { self.look_patiently(true).await } else { Ok(look) }
+    }
+
+    /// Why a copy that was just taken may be torn; nothing: the service held still. A copy that takes no time needs no
+    /// look before it.
+    pub(super) async fn why_torn(&self, before: Option<&Result<Look, Failure>>) -> Option<String> {
+        if !self.is_to_hold_still() {
+            return None;
+        }
+        let unknown = |failure: &Failure| format!("nobody knows whether it held still: {}", failure.message);
+        let before = match before.map(Result::as_ref).transpose() {
+            Ok(before) => before,
+            Err(failure) => return Some(unknown(failure)),
+        };
+        match self.look_patiently(before.is_some()).await {
+            Ok(after) => {
+                let target = after.up.first().or_else(|| after.differs(before?))?;
+                Some(format!("`{target}` came up by itself while it was saved"))
+            }
+            Err(failure) => Some(unknown(&failure)),
+        }
+    }
+
+    /// Makes the service hold still once more; `false`: that was done before, or cannot be done.
+    pub(super) async fn hold_still_again(&mut self, why: &str) -> bool {
+        if std::mem::replace(&mut self.held_again, true) || self.engine.cancel.code().is_some() {
+            return false;
+        }
+        let plan = self.plan;
+        let mut held = false;
+        for planned in &plan.steps {
+            let done = match &planned.step {
+                Step::Stop { targets } => self.stop(targets).await,
+                Step::Pause { targets } => self.pause(targets).await,
+                _ => continue,
+            };
+            if done.is_err() {
+                return false;
+            }
+            held = true;
+        }
+        if held {
+            self.note(format!("{why}: it has to hold still once more"));
+        }
+        held
+    }
+
+    /// A snapshot that may be torn is never good.
+    pub(super) fn torn_failure(&self, repository: &RepositoryName, why: &str) -> Failure {
+        let service = &self.plan.service;
+        let message = format!("the snapshot of `{service}` in `{repository}` may be torn: {why}");
+        Failure::new(Code::Partial, message).hint(format!("svc backup {repository} {service}"))
+    }
+
+    fn is_to_hold_still(&self) -> bool {
+        self.quiesce() != Quiesce::None
+    }
+
+    fn quiesce(&self) -> Quiesce {
+        let service = self.engine.config.services.get(&self.plan.service);
+        service.map_or(Quiesce::None, |service| service.backup.quiesce)
+    }
+
+    async fn look_patiently(&self, closely: bool) -> Result<Look, Failure> {
+        let mut look = self.look_for_life(closely).await;
+        for pause in LOOK_PAUSES {
+            if look.is_ok() || self.engine.cancel.code().is_some() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            look = self.look_for_life(closely).await;
+        }
+        look
+    }
+
+    /// One look; `closely`: also at when everything last started.
+    async fn look_for_life(&self, closely: bool) -> Result<Look, Failure> {
+        let (engine, name) = (self.engine, self.service());
+        let parts = observe::parts(&engine.config, &engine.outside, std::slice::from_ref(&name)).await;
+        let parts = parts.into_iter().next().unwrap_or_default();
+        let service = engine.config.services.get(&name);
+        if let Some(unknown) = service.and_then(|service| parts.unknown(service)) {
+            return Err(unknown.clone());
+        }
+        let is_held = |target: &Target| {
+            let mut frozen =
+                parts.units.iter().filter(|(_, details)| details.as_ref().is_some_and(|d| d.frozen));
+            frozen.any(|(unit, _)| Target::Unit(unit.name.clone()) == *target)
+        };
+        let mut up = held_wave(&parts);
+        up.retain(|target| !is_held(target));
+        let restarts = parts.containers.iter().filter(|one| one.state == ContainerState::Restarting);
+        up.extend(restarts.map(Target::container));
+        let since = if closely { self.moments(&parts).await? } else { HashMap::new() };
+        Ok(Look { up, since })
+    }
+
+    async fn moments(&self, parts: &Parts) -> Result<HashMap<Target, Timestamp>, Failure> {
+        let docker = &self.engine.outside.docker;
+        let seen = join_all(parts.containers.iter().map(|container| docker.inspect(&container.id))).await;
+        let mut since = HashMap::new();
+        for (container, seen) in parts.containers.iter().zip(seen) {
+            match seen {
+                Ok(seen) => since.extend(seen.started_at.map(|at| (Target::container(container), at))),
+                Err(DockerError::NotFound { .. }) => {}
+                Err(error) => return Err(Failure::from(&error)),
+            }
+        }
+        let units = parts.units.iter().filter_map(|(unit, details)| {
+            let details = details.as_ref().filter(|details| !details.remains_after_exit)?;
+            Some((Target::Unit(unit.name.clone()), details.since?))
+        });
+        since.extend(units);
+        Ok(since)
+    }
+}
+
+impl Look {
+    /// What is off again, and was not so for all of the time since an earlier look.
+    fn differs(&self, before: &Self) -> Option<&Target> {
+        let ran = |(target, at): &(&Target, &Timestamp)| before.since.get(*target) != Some(*at);
+        self.since.iter().find(ran).map(|(target, _)| target)
+    }
+}

@@ -1,0 +1,114 @@
+//! A service that comes up by itself while it is saved is stopped and saved once more; after that its snapshot is partial.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use svc_core::code::Code;
+use svc_core::config::Quiesce;
+use svc_core::docker::Docker as _;
+use svc_core::systemd::ActiveState;
+use svc_core::testing::DockerVerb;
+
+use crate::house::{DB, House, backup, repository};
+
+/// Does something at the first calls of a kind, so many times.
+fn at_calls(house: &House, begin: &'static str, times: usize, act: impl Fn() + Send + Sync + 'static) {
+    let seen = AtomicUsize::new(0);
+    house.tap.watch(move |call| {
+        if call.starts_with(begin) && seen.fetch_add(1, Ordering::Relaxed) < times {
+            act();
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_comes_up_once_is_saved_once_more_and_twice_is_partial() {
+    for (times, code, not_good) in [(0, 0, 0), (1, 0, 1), (2, 3, 2)] {
+        for is_short in [false, true] {
+            let house = House::new();
+            let before = house.running();
+            let docker = house.docker.clone();
+            at_calls(&house, "restic backup", times, move || {
+                docker.recreate(DB);
+                if is_short {
+                    docker.exit(DB, 0);
+                }
+            });
+            let outcome = house.run(&backup(&["paperless"])).await;
+            assert_eq!(outcome.code(), code, "{}", outcome.messages("paperless"));
+            assert_eq!(house.running(), before);
+            let record = house.record("paperless");
+            let local = &record.backups[&repository("local")];
+            assert_eq!((local.doubts.not_good.len(), local.last_good.is_some()), (not_good, code == 0));
+            assert_eq!(house.saved("local").len(), outcome.of("paperless").snapshots.len());
+            if let Some(good) = &local.last_good {
+                assert_eq!(good.snapshot.as_ref(), house.saved("local").last().map(|last| &last.id));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_was_held_and_goes_on_is_held_once_more() {
+    for (quiesce, stops) in [(Quiesce::Stop, true), (Quiesce::Pause, false)] {
+        let mut house = House::new();
+        house.service("notes").backup.quiesce = quiesce;
+        let before = house.running();
+        let systemd = house.systemd.clone();
+        at_calls(&house, "restic backup", 1, move || {
+            systemd.change("notes.service", |unit| {
+                if stops {
+                    unit.active()
+                } else {
+                    svc_core::systemd::fake::FakeUnit::new("notes.service").active()
+                }
+            });
+        });
+        let outcome = house.run(&backup(&["notes"])).await;
+        assert_eq!(outcome.code(), 0, "{quiesce:?}: {}", outcome.messages("notes"));
+        let codes: Vec<Code> = outcome.of("notes").snapshots.iter().map(|snapshot| snapshot.code).collect();
+        assert_eq!(codes, [Code::Partial, Code::Ok], "{quiesce:?}");
+        assert_eq!(house.running(), before);
+        assert_eq!(house.systemd.active("notes.service"), Some(ActiveState::Active));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_copy_is_taken_again_before_anything_is_read_of_it() {
+    for (times, code, frozen) in [(1, 0, 4), (2, 3, 4)] {
+        let house = House::new();
+        house.can_freeze();
+        let before = house.running();
+        let docker = house.docker.clone();
+        // Stopped, and up at once.
+        let ups = Arc::new(AtomicUsize::new(0));
+        house.docker.on_done(DockerVerb::Stop, DB, move || {
+            if ups.fetch_add(1, Ordering::Relaxed) < times {
+                docker.recreate(DB);
+            }
+        });
+        let outcome = house.run(&backup(&["paperless"])).await;
+        assert_eq!(outcome.code(), code, "{}", outcome.messages("paperless"));
+        assert_eq!((house.running(), house.left_over()), (before, Vec::new()));
+        let calls = house.freezer.calls();
+        assert_eq!(calls.iter().filter(|call| call.starts_with("freeze")).count(), frozen, "{calls:?}");
+        assert_eq!(house.saved("local").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_docker_that_is_away_for_seconds_is_looked_at_when_it_is_back() {
+    let house = House::new();
+    let docker = house.docker.clone();
+    at_calls(&house, "restic backup", 1, move || {
+        docker.set_reachable(false);
+        let docker = docker.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            docker.set_reachable(true);
+        });
+    });
+    let outcome = house.run(&backup(&["paperless"])).await;
+    assert_eq!(outcome.code(), 0, "{}", outcome.messages("paperless"));
+    assert!(house.docker.containers().await.is_ok());
+}
