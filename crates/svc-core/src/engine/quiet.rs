@@ -1,15 +1,17 @@
 //! Whether a service held still while it was copied. One that came up by itself is stopped and copied once more.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use super::millis;
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::config::Quiesce;
 use crate::docker::{ContainerState, DockerError};
+use crate::event::Body;
 use crate::failure::Failure;
 use crate::names::RepositoryName;
 use crate::observe::{self, Parts};
@@ -68,21 +70,32 @@ impl ServiceRun<'_> {
         }
         let plan = self.plan;
         let mut held = false;
-        for planned in &plan.steps {
-            let done = match &planned.step {
-                Step::Stop { targets } => self.stop(targets).await,
-                Step::Pause { targets } => self.pause(targets).await,
-                _ => continue,
-            };
-            if done.is_err() {
-                return false;
+        for (index, planned) in plan.steps.iter().enumerate() {
+            if matches!(planned.step, Step::Stop { .. } | Step::Pause { .. }) {
+                if self.once_more(index, &planned.step).await.is_err() {
+                    return false;
+                }
+                held = true;
             }
-            held = true;
         }
         if held {
             self.note(format!("{why}: it has to hold still once more"));
         }
         held
+    }
+
+    /// Announced like the first time: who recovers has to know that it may be under way.
+    async fn once_more(&mut self, index: usize, step: &Step) -> Result<(), Failure> {
+        let (service, began) = (self.service(), Instant::now());
+        self.announce(Body::StepStarted { service: service.clone(), index, step: step.clone() }).await?;
+        let done = match step {
+            Step::Stop { targets } => self.stop(targets).await,
+            Step::Pause { targets } => self.pause(targets).await,
+            _ => Ok(()),
+        };
+        let failure = done.as_ref().err().cloned();
+        self.tell(Body::StepFinished { service, index, took_ms: millis(began), failure });
+        done
     }
 
     /// A snapshot that may be torn is never good.
