@@ -24,7 +24,7 @@ fn fault_07_a_full_disk_of_the_repository_is_told_and_nothing_is_pruned() -> Res
     let before = server.runs()?;
     server.home.check(
         // Root may use what is reserved for it, too.
-        "fallocate -l $(($(stat -f -c '%f * %S' /mnt/backup) - 600000)) /mnt/backup/full;
+        "fallocate -l $(($(stat -f -c '%f * %S' /mnt/backup) - 30000000)) /mnt/backup/full;
          head -c 50000000 /dev/urandom > /data/music/library/new.flac",
     )?;
     let packs = "find /mnt/backup/restic/data /mnt/backup/restic/snapshots -type f | grep -v tmp | sort";
