@@ -59,7 +59,7 @@ impl Chapter {
     fn tell(&mut self, at: Timestamp, body: &Body, view: Option<&ServiceView>) -> Vec<String> {
         match body {
             Body::StepStarted { step, .. } => self.begin(at, step),
-            Body::StepFinished { took_ms, failure, .. } => self.end(*took_ms, failure.as_ref()),
+            Body::StepFinished { took_ms, failure, .. } => self.end(*took_ms, failure.as_ref(), view),
             Body::Stopped { target, .. } => {
                 self.stopped.push(target.clone());
                 Vec::new()
@@ -113,8 +113,9 @@ impl Chapter {
         }
     }
 
-    fn end(&mut self, took_ms: u64, failure: Option<&Failure>) -> Vec<String> {
+    fn end(&mut self, took_ms: u64, failure: Option<&Failure>, view: Option<&ServiceView>) -> Vec<String> {
         let took = figures::millis(took_ms);
+        let is_down = |target: &Target| view.is_some_and(|view| view.down.contains(target));
         let mut lines = Vec::new();
         if !self.stopped.is_empty() {
             self.held = matches!(self.step, Some(Step::Pause { .. }));
@@ -131,7 +132,10 @@ impl Chapter {
         }
         match (failure, self.step.take()) {
             (Some(failure), _) => lines.push(failed(failure)),
-            (None, Some(Step::AwaitHealth { .. })) => lines.push(format!("works after {took}")),
+            // What did not even start was not waited for.
+            (None, Some(Step::AwaitHealth { targets, .. })) if !targets.iter().any(is_down) => {
+                lines.push(format!("works after {took}"));
+            }
             (None, Some(Step::Stage(step))) => {
                 lines.push(format!("staged {} in {took}", figures::bytes(step.counts.bytes)));
             }
@@ -204,4 +208,35 @@ fn ended(report: &ServiceReport, view: Option<&ServiceView>) -> Vec<String> {
 
 fn failed(failure: &Failure) -> String {
     format!("failed: {}", text::clean(&failure.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn told(bodies: Vec<Body>) -> Vec<String> {
+        let (mut story, mut view, mut lines) = (Story::default(), View::default(), Vec::new());
+        for (seq, body) in (0..).zip(bodies) {
+            let event = Event { seq, at: Timestamp::UNIX_EPOCH, run: "r1".parse().unwrap(), body };
+            view.apply(&event);
+            lines.extend(story.tell(&event, &view));
+        }
+        lines
+    }
+
+    #[test]
+    fn what_is_still_down_is_not_said_to_work() {
+        let service: ServiceName = "notes".parse().unwrap();
+        let target = Target::Unit("notes.service".parse().unwrap());
+        let stopped = Body::Stopped { service: service.clone(), target: target.clone() };
+        let started = Body::Started { service: service.clone(), target: target.clone() };
+        let step = Step::AwaitHealth { targets: vec![target], timeout: Duration::from_mins(2) };
+        let waits = Body::StepStarted { service: service.clone(), index: 1, step };
+        let waited = Body::StepFinished { service, index: 1, took_ms: 0, failure: None };
+        let without = told(vec![stopped.clone(), waits.clone(), waited.clone()]);
+        assert_eq!(without, [""; 0]);
+        assert_eq!(told(vec![stopped, started, waits, waited]), ["works after 0.0 s"]);
+    }
 }
