@@ -16,6 +16,7 @@ use anyhow::Result;
 use secrets::Watch;
 
 pub use build::{Templates, templates};
+pub use scene::WAIT;
 pub use ways::{Still, Way};
 
 use crate::{

@@ -5,14 +5,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
-use svc_tests::homeserver::{Still, Way};
+use svc_tests::homeserver::{Still, WAIT, Way};
 use svc_tests::kills::{Campaign, Death, Verb};
 use svc_tests::{Homeserver, processes, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
-
-/// Has each `restic backup` wait until `/run/go` is there.
-const WAIT: &str = "while [ ! -e /run/go ]; do sleep 0.05; done";
 
 /// The newest run's summary.
 fn latest(server: &Homeserver) -> Result<Value> {

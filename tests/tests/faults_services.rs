@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
+use svc_tests::homeserver::WAIT;
 use svc_tests::{Homeserver, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
-
-/// Has each `restic backup` wait until `/run/go` is there.
-const WAIT: &str = "while [ ! -e /run/go ]; do sleep 0.05; done";
 
 const COMPOSE: &str = "docker compose -f /var/lib/docker-services/paperless/docker-compose.yml";
 

@@ -27,10 +27,10 @@ pub(crate) struct Moment {
 pub(crate) struct Ledger {
     /// Stopped, or about to be; in that order.
     pub(crate) stopped: Vec<Target>,
-    /// What was asked to stop or to hold still, when, and has not answered: the order may still be under way.
-    unanswered: Vec<(Target, Timestamp)>,
     /// Of these, what is only held where it is.
     held: Vec<Target>,
+    /// What was asked to stop or to hold still, when, and has not answered: the order may still be under way.
+    unanswered: Vec<(Target, Timestamp)>,
     /// Places of `pre` hooks that began, and of `post` hooks that ended.
     pre: Vec<usize>,
     post: Vec<usize>,

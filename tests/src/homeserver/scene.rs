@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::Homeserver;
 use crate::enter::Output;
 
+/// A shell line that waits until `/run/go` is there, for [`Homeserver::make_backups_fail`].
+pub const WAIT: &str = "while [ ! -e /run/go ]; do sleep 0.05; done";
+
 /// A `restic` in front of the real one: before a backup it runs the lines of `/run/fault`.
 const FAULTY_RESTIC: &str = r#"#!/bin/sh
 for word in "$@"; do

@@ -106,12 +106,8 @@ impl ServiceRun<'_> {
     }
 
     fn is_to_hold_still(&self) -> bool {
-        self.quiesce() != Quiesce::None
-    }
-
-    fn quiesce(&self) -> Quiesce {
         let service = self.engine.config.services.get(&self.plan.service);
-        service.map_or(Quiesce::None, |service| service.backup.quiesce)
+        service.is_some_and(|service| service.backup.quiesce != Quiesce::None)
     }
 
     async fn look_patiently(&self, closely: bool) -> Result<Look, Failure> {
