@@ -58,8 +58,7 @@ systemctl stop docker.socket docker.service
 cp -a /var/lib/docker/volumes /data/docker-volumes
 echo '/data/docker-volumes /var/lib/docker/volumes none bind 0 0' >> /etc/fstab
 systemctl daemon-reload
-systemctl start var-lib-docker-volumes.mount docker.socket docker.service
-systemctl start docker-compose-paperless.service";
+systemctl start var-lib-docker-volumes.mount docker.socket docker.service multi-user.target";
 
 /// A directory lies on ext4 from now on, there is more than a short backup, and restic takes its time. What is mounted is
 /// above the directory: svc restores no mount point.
