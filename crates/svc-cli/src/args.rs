@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -171,6 +172,9 @@ pub(crate) struct BackupArgs {
     /// Take what is there for good even if most of the data is gone: it was meant. Later backups are compared with it.
     #[arg(long)]
     pub(crate) accept_shrink: bool,
+    /// How many services to save at once; 2 if not told. Those that need each other are never down together.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) locks: LockArgs,
     #[command(flatten)]

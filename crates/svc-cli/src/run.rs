@@ -1,6 +1,7 @@
 //! What every run verb does: look, plan, show, ask, run.
 
 use std::io::{IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use svc_core::faults::Faults;
 use svc_core::goal::Goal;
 use svc_core::history;
 use svc_core::names::RunId;
+use svc_core::observe::Probe;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::report::Report;
@@ -53,6 +55,8 @@ pub(crate) struct Wishes {
     pub(crate) wait_lock: Duration,
     /// That most of the data is gone was meant.
     pub(crate) accept_shrink: bool,
+    /// How many services are worked on at once; nothing: as many as is usual.
+    pub(crate) jobs: Option<NonZeroUsize>,
 }
 
 /// The same with more wishes.
@@ -72,9 +76,13 @@ pub(crate) async fn run_as_wished(
         waiting::for_other_runs(context, &goal, limit.duration()).await;
     }
     let now = Timestamp::now();
-    let wait = if context.global.dry_run { Duration::ZERO } else { wishes.wait_lock };
-    let observed = waiting::observe_free(context, &goal, now, wait).await;
+    let observed = if context.global.dry_run {
+        waiting::look(context, &goal, Probe::Look, now).await
+    } else {
+        waiting::observe_free(context, &goal, now, wishes.wait_lock).await
+    };
     let mut plan = plan(&context.config, &observed, &goal, now);
+    plan.jobs = wishes.jobs.map_or(plan.jobs, NonZeroUsize::get);
     if wishes.accept_shrink {
         plan.accept_shrink();
     }

@@ -8,18 +8,23 @@ use svc_core::goal::Goal;
 use svc_core::holder::{Patience, settle};
 use svc_core::lock::held_by;
 use svc_core::names::RepositoryName;
-use svc_core::observe::{Observed, observe};
+use svc_core::observe::{Observed, Probe, observe};
 
 use crate::context::Context;
 use crate::run::say;
 
-/// Looks at everything that a goal needs; where a repository is locked again and again until it is free, or for so long.
+/// Looks at everything that a goal needs.
+pub(crate) async fn look(context: &Context, goal: &Goal, probe: Probe, now: Timestamp) -> Observed {
+    observe(&context.config, &context.scope, &context.outside, goal, probe, now).await
+}
+
+/// The same, and where a repository is locked again and again until it is free, or for so long.
 pub(crate) async fn observe_free(context: &Context, goal: &Goal, now: Timestamp, wait: Duration) -> Observed {
     let mut patience = Patience::new(wait);
     let mut is_told = wait.is_zero();
     let mut now = now;
     loop {
-        let mut observed = observe(&context.config, &context.scope, &context.outside, goal, now).await;
+        let mut observed = look(context, goal, Probe::Knock, now).await;
         let is_locked = |(name, seen): (&RepositoryName, &Result<_, svc_core::failure::Failure>)| {
             let locked = matches!(seen, Err(failure) if failure.code == Code::RepositoryLocked);
             locked.then(|| name.clone())

@@ -1,6 +1,7 @@
 //! Runs a plan against the outside systems and tells what happens. Knows no renderer and no terminal.
 
 mod backup;
+mod closing;
 mod control;
 mod forget;
 mod freeze;
@@ -122,8 +123,12 @@ impl Engine {
             std::future::pending::<()>().await;
         };
         let starts = self.outside.restic.starts();
+        let work = async {
+            let ended = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)).await;
+            closing::run(ended).await
+        };
         tokio::select! {
-            reports = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)) => reports,
+            reports = work => reports,
             () = watch => Vec::new(),
             () = self.tell_starts(starts) => Vec::new(),
         }

@@ -61,19 +61,29 @@ pub struct ObservedService {
     pub record: ServiceRecord,
 }
 
+/// How repositories are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Nothing is written there, not even a lock.
+    Look,
+    /// Where something will be written, a lock is taken and let go: whoever stands in the way has to show.
+    Knock,
+}
+
 /// Looks at everything that the goal needs, systems side by side.
 pub async fn observe(
     config: &Config,
     scope: &Scope,
     outside: &Outside,
     goal: &Goal,
+    probe: Probe,
     now: Timestamp,
 ) -> Observed {
     let names = goal.services();
     let (parts, volumes, repositories) = tokio::join!(
         parts(config, outside, names),
         volumes(config, outside, goal),
-        repositories::observe(config, outside, goal),
+        repositories::observe(config, outside, goal, probe),
     );
     let known = |name: &RepositoryName| (name.clone(), RepositoryRecord::load(&scope.records_dir(), name));
     let known = goal.repositories().iter().map(known).collect();

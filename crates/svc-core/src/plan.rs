@@ -67,22 +67,30 @@ pub struct ServicePlan {
     pub refused: Vec<Failure>,
     /// The steps in their order.
     pub steps: Vec<PlannedStep>,
+    /// What needs a repository alone: done at the end of the run, when nothing of it is at work there any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<PlannedStep>,
 }
 
 impl ServicePlan {
     fn empty(service: ServiceName) -> Self {
-        Self { service, after: Vec::new(), group: 0, skipped: None, refused: Vec::new(), steps: Vec::new() }
+        let (refused, steps, closing) = (Vec::new(), Vec::new(), Vec::new());
+        Self { service, after: Vec::new(), group: 0, skipped: None, refused, steps, closing }
     }
 
     fn skip(mut self, reason: impl Into<String>) -> Self {
         self.skipped = Some(reason.into());
-        self.steps.clear();
-        self
+        self.without_steps()
     }
 
     fn refuse(mut self, failure: Failure) -> Self {
         self.refused.push(failure);
+        self.without_steps()
+    }
+
+    fn without_steps(mut self) -> Self {
         self.steps.clear();
+        self.closing.clear();
         self
     }
 
@@ -92,6 +100,21 @@ impl ServicePlan {
 
     fn add(&mut self, step: Step, when: When, reason: impl Into<String>) {
         self.steps.push(PlannedStep { step, when, reason: reason.into() });
+    }
+
+    fn close(&mut self, step: Step, when: When, reason: impl Into<String>) {
+        self.closing.push(PlannedStep { step, when, reason: reason.into() });
+    }
+
+    /// Of what is done at the end of the run only what is owed.
+    pub(crate) fn with_needed_closing(mut self) -> Self {
+        self.closing.retain(|planned| planned.when == When::Always);
+        self
+    }
+
+    /// All its steps, in the order in which they are done.
+    pub fn all_steps(&self) -> impl Iterator<Item = &PlannedStep> + Clone {
+        self.steps.iter().chain(&self.closing)
     }
 }
 

@@ -62,16 +62,22 @@ pub fn recover(events: &[Event], now: Timestamp) -> Option<Recovery> {
     for service in &plan.services {
         let trace = Trace::of(service, events, now);
         match trace.report.clone() {
-            Some(report) if report.code != Code::NotResumed => recovery.settled.push(report),
+            Some(report) if report.code != Code::NotResumed => match trace.unclosed(&report) {
+                Some(unfinished) => recovery.add(unfinished),
+                None => recovery.settled.push(report),
+            },
             None if !trace.began => recovery.settled.push(never_begun(service)),
-            _ => {
-                let unfinished = trace.unfinished(&plan.goal);
-                recovery.plan.services.push(unfinished.plan.clone());
-                recovery.unfinished.insert(service.service.clone(), unfinished);
-            }
+            _ => recovery.add(trace.unfinished(&plan.goal)),
         }
     }
     Some(recovery)
+}
+
+impl Recovery {
+    fn add(&mut self, unfinished: Unfinished) {
+        self.plan.services.push(unfinished.plan.clone());
+        self.unfinished.insert(unfinished.plan.service.clone(), unfinished);
+    }
 }
 
 fn never_begun(service: &ServicePlan) -> ServiceReport {
@@ -146,6 +152,14 @@ impl<'a> Trace<'a> {
         }
     }
 
+    /// What the end of the run would have cleared away, of a service that had come to its own end.
+    fn unclosed(&self, report: &ServiceReport) -> Option<Unfinished> {
+        let (ledger, report) = (self.ledger.clone(), report.clone());
+        let plan = ServicePlan { steps: Vec::new(), refused: Vec::new(), ..self.planned.clone() };
+        let unfinished = Unfinished { plan: plan.with_needed_closing(), ledger, report, aborted: false };
+        (!self.ledger.hot.is_empty()).then_some(unfinished)
+    }
+
     fn unfinished(mut self, goal: &Goal) -> Unfinished {
         let is_committed = !self.ledger.exchanging.is_empty();
         let is_done = !self.ledger.exchanged.is_empty() && !self.failed;
@@ -159,7 +173,7 @@ impl<'a> Trace<'a> {
             report.failures.push(self.how_it_died());
         }
         let steps = if matches!(goal, Goal::Stop { .. }) { Vec::new() } else { self.rest(goes_on) };
-        let plan = ServicePlan { steps, refused: Vec::new(), ..self.planned.clone() };
+        let plan = ServicePlan { steps, refused: Vec::new(), ..self.planned.clone() }.with_needed_closing();
         Unfinished { plan, ledger: self.ledger, report, aborted: !goes_on }
     }
 

@@ -15,6 +15,7 @@ pub(crate) async fn run(context: &Context, args: &BackupArgs) -> Result<Code, Fa
     let repositories = words::repositories(&context.config, &args.repositories).map_err(|e| usage(&e))?;
     let services =
         words::services_to_back_up(&context.config, &args.services, &repositories).map_err(|e| usage(&e))?;
-    let wishes = Wishes { wait_lock: args.locks.wait_lock.duration(), accept_shrink: args.accept_shrink };
+    let wait_lock = args.locks.wait_lock.duration();
+    let wishes = Wishes { wait_lock, accept_shrink: args.accept_shrink, jobs: args.jobs };
     run::run_as_wished(context, Goal::Backup { repositories, services }, None, args.watching, wishes).await
 }

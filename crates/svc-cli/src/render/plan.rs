@@ -34,7 +34,7 @@ fn what_is_done(service: &ServicePlan) -> Span {
     let refused = service.refused.iter().map(|failure| text::clean(&failure.message));
     let refused: Vec<String> = refused.map(|message| format!("cannot: {message}")).collect();
     if !service.steps.is_empty() {
-        let steps = std::iter::once(summary(&service.steps)).chain(refused);
+        let steps = std::iter::once(summary(service.all_steps())).chain(refused);
         return Span::new(steps.collect::<Vec<_>>().join("\n"), Tone::Plain);
     }
     match &service.skipped {
@@ -45,11 +45,11 @@ fn what_is_done(service: &ServicePlan) -> Span {
 }
 
 /// The steps that a person cares for, like ones taken together: `stop 3, save 2.8 GiB to remote, start 3`.
-fn summary(planned: &[PlannedStep]) -> String {
+fn summary<'a>(planned: impl Iterator<Item = &'a PlannedStep> + Clone) -> String {
     let mut phrases: Vec<(String, usize, String)> = Vec::new();
-    let pauses = planned.iter().any(|planned| matches!(planned.step, Step::Pause { .. }));
+    let pauses = planned.clone().any(|planned| matches!(planned.step, Step::Pause { .. }));
     let phrase = |planned| phrase(planned, pauses);
-    for (verb, count, rest) in planned.iter().filter(|step| step.when != When::OnFailure).filter_map(phrase) {
+    for (verb, count, rest) in planned.filter(|step| step.when != When::OnFailure).filter_map(phrase) {
         match phrases.last_mut() {
             Some((last, sum, same)) if *last == verb && *same == rest => *sum += count,
             _ => phrases.push((verb, count, rest)),
@@ -144,7 +144,7 @@ fn step_table(service: &ServicePlan, look: Look) -> String {
     let wide = look.width >= WIDE;
     let step = if wide { Column::sentences("").share(55) } else { Column::sentences("") };
     let mut table = Table::new([Column::figures(""), step, Column::sentences("")]);
-    for (index, planned) in service.steps.iter().enumerate() {
+    for (index, planned) in service.all_steps().enumerate() {
         let number = Span::new((index + 1).to_string(), Tone::Quiet);
         let (what, why) = (steps::describe(planned), text::clean(&planned.reason));
         if wide {

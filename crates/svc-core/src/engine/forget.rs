@@ -10,7 +10,7 @@ use crate::event::Body;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::holder::{self, Patience};
-use crate::names::SnapshotId;
+use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{ForgetStep, damaged, held};
 use crate::records::{RepositoryRecord, ServiceRecord};
 use crate::restic::{ForgetQuestion, ResticError, is_locked};
@@ -53,10 +53,7 @@ impl ServiceRun<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        let result = match self.engine.outside.restic.forget(&step.repository, &ids).await {
-            Err(error) if is_locked(&error) => self.remove_when_free(step, &ids).await,
-            result => result.map_err(|error| self.restic_failure(&error)),
-        };
+        let result = self.remove_when_free(&step.repository, &ids).await;
         if let Some(busy) = result.as_ref().err().filter(|failure| failure.code == Code::Busy) {
             self.note(format!("nothing is forgotten in `{}` this time: {}", step.repository, busy.message));
             return Ok(());
@@ -70,17 +67,21 @@ impl ServiceRun<'_> {
         Ok(())
     }
 
-    /// Waits for those who hold the repository, a while only.
-    async fn remove_when_free(&self, step: &ForgetStep, ids: &[SnapshotId]) -> Result<(), Failure> {
+    /// Has snapshots removed; waits for others who hold the repository, a while only.
+    pub(super) async fn remove_when_free(
+        &self,
+        repository: &RepositoryName,
+        ids: &[SnapshotId],
+    ) -> Result<(), Failure> {
         let engine = self.engine;
         let mut patience = Patience::new(PATIENCE);
         loop {
-            holder::settle(&engine.scope, &engine.outside, &step.repository, (engine.now)(), &mut patience)
-                .await?;
-            match engine.outside.restic.forget(&step.repository, ids).await {
+            match engine.outside.restic.forget(repository, ids).await {
                 Err(error) if is_locked(&error) => {}
                 result => return result.map_err(|error| self.restic_failure(&error)),
             }
+            let now = (engine.now)();
+            holder::settle(&engine.scope, &engine.outside, repository, now, &mut patience).await?;
         }
     }
 
@@ -142,14 +143,18 @@ impl ServiceRun<'_> {
         let now = (self.engine.now)();
         let lasts = SignedDuration::try_from(self.lasts()).unwrap_or(SignedDuration::MAX);
         let jumped = (now.duration_since(self.began_at) - lasts).abs() > SKEW;
-        let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
-        let last = record.backups.get(&step.repository).and_then(|record| record.last_attempt.as_ref());
-        let is_early = last.is_some_and(|last| last.at.duration_since(now) > SKEW);
-        if !jumped && !is_early {
+        if !jumped && !self.later.contains(&step.repository) {
             return Ok(());
         }
         let message = "the clock jumped: nothing is forgotten until it can be trusted";
         Err(self.is_held(Failure::new(Code::Refused, message).hint("timedatectl")))
+    }
+
+    /// Where the last backup was later than it is now; asked before this run's own is on record.
+    pub(super) fn later_backups(&self) -> Vec<RepositoryName> {
+        let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let last = record.backups.into_iter().filter_map(|(name, one)| Some((name, one.last_attempt?.at)));
+        last.filter(|(_, at)| at.duration_since(self.began_at) > SKEW).map(|(name, _)| name).collect()
     }
 
     /// A backup is there all the same: less than all went well.

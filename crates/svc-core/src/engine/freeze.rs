@@ -144,6 +144,6 @@ impl ServiceRun<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        restic.forget(repository, &ids).await.map_err(|error| Failure::from(&error))
+        self.remove_when_free(repository, &ids).await
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::service::ServiceRun;
-use super::{Engine, schedule};
+use super::{Engine, closing, schedule};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -18,7 +18,8 @@ impl Engine {
         self.take_over().await;
         let plan = &recovery.plan;
         let mut services = recovery.settled.clone();
-        services.extend(schedule::run(self, plan, |service| self.go_on(recovery, service)).await);
+        let ended = schedule::run(self, plan, |service| self.go_on(recovery, service)).await;
+        services.extend(closing::run(ended).await);
         let took = Duration::try_from((self.now)().duration_since(recovery.began)).unwrap_or_default();
         let report = Report {
             code: Code::worst(services.iter().map(|report: &ServiceReport| report.code)),

@@ -10,63 +10,51 @@ use crate::event::Body;
 use crate::failure::Failure;
 use crate::names::ServiceName;
 use crate::plan::{Plan, ServicePlan};
-use crate::report::ServiceReport;
 
-/// Runs every service of the plan; one's failure does not stop the others.
+/// Runs every service of the plan; one's failure does not stop the others. Gives them back in the plan's order.
 pub(super) async fn run<'a>(
     engine: &'a Engine,
     plan: &'a Plan,
     begin: impl Fn(&'a ServicePlan) -> ServiceRun<'a>,
-) -> Vec<ServiceReport> {
+) -> Vec<ServiceRun<'a>> {
     let mut waiting: Vec<&ServicePlan> = plan.services.iter().collect();
     let mut running: Vec<&ServicePlan> = Vec::new();
-    let mut reports: Vec<ServiceReport> = Vec::new();
+    let mut ended: Vec<ServiceRun<'a>> = Vec::new();
     let mut work = FuturesUnordered::new();
     loop {
-        while let Some(next) = next_ready(&waiting, &running, &reports, plan.jobs) {
+        while let Some(next) = next_ready(&waiting, &running, &ended, plan.jobs) {
             let service = waiting.remove(next);
             if let Some(code) = engine.cancel.code() {
                 let report = untouched(service, &Failure::new(code, "cancelled before it began"));
                 engine.recorder.tell(Body::ServiceFinished { report: report.clone() });
-                reports.push(report);
+                ended.push(begin(service).with(report));
                 continue;
             }
             running.push(service);
             work.push(begin(service).run());
         }
-        let Some(report) = work.next().await else { break };
-        running.retain(|service| service.service != report.service);
-        reports.push(report);
+        let Some(run) = work.next().await else { break };
+        running.retain(|service| service.service != run.plan.service);
+        ended.push(run);
     }
-    in_plan_order(plan, reports)
+    let missing = Failure::new(Code::Internal, "the run ended without it");
+    ended.extend(waiting.into_iter().map(|service| begin(service).with(untouched(service, &missing))));
+    ended.sort_by_key(|run| plan.services.iter().position(|service| service.service == run.plan.service));
+    ended
 }
 
 fn next_ready(
     waiting: &[&ServicePlan],
     running: &[&ServicePlan],
-    reports: &[ServiceReport],
+    ended: &[ServiceRun<'_>],
     jobs: usize,
 ) -> Option<usize> {
     if running.len() >= jobs.max(1) {
         return None;
     }
-    let done = |name: &ServiceName| reports.iter().any(|report| report.service == *name);
+    let done = |name: &ServiceName| ended.iter().any(|run| run.plan.service == *name);
     let free = |plan: &ServicePlan| !running.iter().any(|other| other.group == plan.group);
     let ready = |plan: &&ServicePlan| free(plan) && plan.after.iter().all(done);
     // A cycle cannot be configured; were there one, the first in line goes rather than none.
     waiting.iter().position(ready).or_else(|| (running.is_empty() && !waiting.is_empty()).then_some(0))
-}
-
-fn in_plan_order(plan: &Plan, mut reports: Vec<ServiceReport>) -> Vec<ServiceReport> {
-    let place =
-        |report: &ServiceReport| plan.services.iter().position(|service| service.service == report.service);
-    reports.sort_by_key(place);
-    if reports.len() < plan.services.len() {
-        let missing = Failure::new(Code::Internal, "the run ended without it");
-        let absent = |service: &&ServicePlan| !reports.iter().any(|report| report.service == service.service);
-        let rest: Vec<ServiceReport> =
-            plan.services.iter().filter(absent).map(|service| untouched(service, &missing)).collect();
-        reports.extend(rest);
-    }
-    reports
 }

@@ -33,6 +33,10 @@ pub(super) struct ServiceRun<'a> {
     pub(super) aborted: bool,
     /// Another process began it and died.
     pub(super) resumed: bool,
+    /// It had its lock, and was worked on.
+    pub(super) worked: bool,
+    /// Repositories whose last backup was later than this one began: the clock was set back.
+    pub(super) later: Vec<RepositoryName>,
     /// It had to be made to hold still a second time.
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
@@ -43,7 +47,8 @@ impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        let (aborted, resumed, held_again, torn) = (false, false, false, None);
+        let (aborted, resumed, worked, held_again) = (false, false, false, false);
+        let (later, torn) = (Vec::new(), None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
         Self {
             engine,
@@ -57,6 +62,8 @@ impl<'a> ServiceRun<'a> {
             began_at,
             aborted,
             resumed,
+            worked,
+            later,
             held_again,
             torn,
         }
@@ -96,20 +103,30 @@ impl<'a> ServiceRun<'a> {
         self.began.elapsed()
     }
 
-    /// Runs to the end and reports.
-    pub(super) async fn run(mut self) -> ServiceReport {
+    /// It ends with this, and nothing is done.
+    pub(super) fn with(self, report: ServiceReport) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Runs to the end and reports. What is left to do then needs its repositories alone.
+    pub(super) async fn run(mut self) -> Self {
         self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
         self.report.skipped.clone_from(&self.plan.skipped);
         self.report.failures.extend(self.plan.refused.iter().cloned());
         let touches = self.resumed || !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
         let lock = if touches { self.lock().map(Some) } else { Ok(None) };
         match &lock {
-            Ok(Some(_)) => self.run_steps().await,
+            Ok(Some(_)) => {
+                self.worked = true;
+                self.later = self.later_backups();
+                self.run_steps().await;
+            }
             Ok(None) => {}
             Err(failure) => self.report.failures.push(failure.clone()),
         }
         // The lock is held to the end: the record is read and written under it.
-        self.finish(matches!(lock, Ok(Some(_))))
+        self.finish();
+        self
     }
 
     async fn run_steps(&mut self) {
@@ -137,7 +154,7 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
-    async fn step(&mut self, index: usize, planned: &PlannedStep) {
+    pub(super) async fn step(&mut self, index: usize, planned: &PlannedStep) {
         let (service, step) = (self.service(), planned.step.clone());
         let started = Body::StepStarted { service: service.clone(), index, step };
         let began = Instant::now();
@@ -210,7 +227,7 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
-    fn finish(mut self, is_locked: bool) -> ServiceReport {
+    fn finish(&mut self) {
         self.report_trees();
         self.report_owed();
         // What is to be off is not down.
@@ -218,11 +235,12 @@ impl<'a> ServiceRun<'a> {
         self.report.downtime_ms = self.ledger.downtime_ms().filter(|_| !is_wished);
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
-        if is_locked && let Err(failure) = self.keep_record() {
+        if self.worked
+            && let Err(failure) = self.keep_record()
+        {
             self.report.code = Code::worst([self.report.code, failure.code]);
             self.report.failures.push(failure);
         }
         self.engine.recorder.tell(Body::ServiceFinished { report: self.report.clone() });
-        self.report
     }
 }

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::Probe;
 use crate::code::Code;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::restic::{ResticError, Snapshot};
 type Repositories = IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>;
 
 /// Probes these repositories side by side.
-pub(super) async fn observe(config: &Config, outside: &Outside, goal: &Goal) -> Repositories {
+pub(super) async fn observe(config: &Config, outside: &Outside, goal: &Goal, how: Probe) -> Repositories {
     let names = goal.repositories();
     if names.is_empty() {
         return IndexMap::new();
@@ -22,7 +23,7 @@ pub(super) async fn observe(config: &Config, outside: &Outside, goal: &Goal) -> 
         let failure = Failure::from(&error);
         return names.iter().map(|name| (name.clone(), Err(failure.clone()))).collect();
     }
-    let probes = names.iter().map(|name| probe(config, outside, name, writes(goal)));
+    let probes = names.iter().map(|name| probe(config, outside, name, how == Probe::Knock && writes(goal)));
     let results = futures_util::future::join_all(probes).await;
     names.iter().cloned().zip(results).collect()
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ForgetStep, ServicePlan, Step};
+use super::{ForgetStep, ServicePlan, Step, When};
 use crate::code::Code;
 use crate::config::{Config, Service};
 use crate::failure::Failure;
@@ -72,7 +72,8 @@ pub(crate) fn damaged(repository: &RepositoryName, damage: &Damage) -> Failure {
     ))
 }
 
-/// Adds the step, if anything is to be forgotten or to be said; `next`: after one more snapshot, made then.
+/// Adds the step, if anything is to be forgotten or to be said; `next`: at the end of a run that makes one more snapshot
+/// then.
 pub(super) fn add(
     plan: &mut ServicePlan,
     config: &Config,
@@ -108,7 +109,8 @@ pub(super) fn add(
     let (repository, policy) = (repository.clone(), policy.clone());
     let step =
         ForgetStep { repository, owner, tags: listed.tags, policy, forget, keep, left: listed.left, held };
-    plan.push(Step::Forget(Box::new(step)), reason);
+    let step = Step::Forget(Box::new(step));
+    if next.is_some() { plan.close(step, When::Normal, reason) } else { plan.push(step, reason) }
 }
 
 /// A hold as a refusal.

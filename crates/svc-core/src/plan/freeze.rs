@@ -173,7 +173,7 @@ pub(super) fn add_forget(
         left.retain(|left| !left.snapshots.is_empty());
     }
     if !left.is_empty() {
-        plan.add(
+        plan.close(
             Step::ForgetHot { left },
             When::Always,
             "they only shortened the stop and count for nothing",

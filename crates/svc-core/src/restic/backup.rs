@@ -66,7 +66,6 @@ impl ResticProgram {
     ) -> Result<BackupSummary, ResticError> {
         // An unmounted disk would get its backup below the mount point.
         self.check_mount(repository).await?;
-        let _gate = self.beside_others(repository).await;
         let stdin = Some(source_list(request));
         let (arguments, binds) = (arguments(request), request.binds.as_slice());
         let invocation = Invocation { verb: Verb::Backup, repository, arguments, stdin, binds };

@@ -14,7 +14,6 @@ impl ResticProgram {
         cancel: &CancellationToken,
     ) -> Result<(), ResticError> {
         self.check_mount(repository).await?;
-        let _gate = self.alone(Verb::Check, repository).await?;
         let mut arguments = vec!["--json".into()];
         let part = |Subset { part, of }| format!("--read-data-subset={part}/{of}").into();
         arguments.extend(subset.map(part));
@@ -37,7 +36,6 @@ impl ResticProgram {
         cancel: &CancellationToken,
     ) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
-        let _gate = self.alone(Verb::Prune, repository).await?;
         let invocation =
             Invocation { verb: Verb::Prune, repository, arguments: Vec::new(), stdin: None, binds: &[] };
         let mut output = Vec::new();

@@ -278,6 +278,7 @@ impl Restic for FakeRestic {
         progress: &watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<BackupSummary, ResticError> {
+        let _at_work = self.at_work(repository);
         let fault = self.call(Call::Backup(repository.clone(), request.clone()), cancel).await?;
         if let Some(Fault::NoSnapshotId) = fault {
             let reason = "no snapshot id".to_owned();

@@ -84,7 +84,6 @@ impl ResticProgram {
             return Ok(());
         }
         self.check_mount(repository).await?;
-        let _gate = self.alone(Verb::Forget, repository).await?;
         let mut arguments: Vec<OsString> = vec!["--json".into(), "--".into()];
         arguments.extend(ids.iter().map(|id| id.as_str().into()));
         let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None, binds: &[] };

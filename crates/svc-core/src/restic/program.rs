@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{OnceCell, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, broadcast, watch};
-use tokio::time::{Instant, sleep};
+use tokio::sync::{OnceCell, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::installed::{find, version};
@@ -19,7 +16,7 @@ use super::repository::Locking;
 use super::version_note;
 use super::{
     BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Redactor, RepositoryAccess, Restic,
-    ResticError, ResticFailure, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
+    ResticError, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
 };
 use crate::freeze::Bind;
 use crate::names::{RepositoryName, SnapshotId};
@@ -49,14 +46,9 @@ pub struct ResticProgram {
     /// The program and its version.
     found: OnceCell<(PathBuf, String)>,
     pub(super) limits: Limits,
-    gates: BTreeMap<RepositoryName, Arc<RwLock<()>>>,
     /// Tells of processes that lock a repository.
     starts: broadcast::Sender<Started>,
 }
-
-/// What needs a repository alone waits so long for backups of the same run.
-const GATE: Duration = Duration::from_mins(1);
-const GATE_LOOK: Duration = Duration::from_millis(250);
 
 /// So many starts wait for a listener that is busy.
 const STARTS_KEPT: usize = 64;
@@ -79,8 +71,7 @@ impl ResticProgram {
         repositories: BTreeMap<RepositoryName, Result<RepositoryAccess, ResticError>>,
     ) -> Self {
         let starts = broadcast::Sender::new(STARTS_KEPT);
-        let gates = repositories.keys().map(|name| (name.clone(), Arc::default())).collect();
-        Self { settings, repositories, found: OnceCell::new(), limits: Limits::default(), gates, starts }
+        Self { settings, repositories, found: OnceCell::new(), limits: Limits::default(), starts }
     }
 
     pub(super) fn access(&self, name: &RepositoryName) -> Result<&RepositoryAccess, ResticError> {
@@ -90,33 +81,6 @@ impl ResticProgram {
                 repository: name.to_string(),
                 reason: "it is not among those of services.json".to_owned(),
             }),
-        }
-    }
-
-    /// Held while restic works beside others in a repository: waits for one that needs it alone, which is over soon.
-    pub(super) async fn beside_others(&self, name: &RepositoryName) -> Option<OwnedRwLockReadGuard<()>> {
-        Some(Arc::clone(self.gates.get(name)?).read_owned().await)
-    }
-
-    /// Held while restic needs a repository alone. Waits until nothing of this process is at work there, and keeps nothing
-    /// from beginning meanwhile: a service may be down for it.
-    pub(super) async fn alone(
-        &self,
-        verb: Verb,
-        name: &RepositoryName,
-    ) -> Result<Option<OwnedRwLockWriteGuard<()>>, ResticError> {
-        let Some(gate) = self.gates.get(name) else { return Ok(None) };
-        let end = Instant::now() + GATE;
-        loop {
-            if let Ok(guard) = Arc::clone(gate).try_write_owned() {
-                return Ok(Some(guard));
-            }
-            if Instant::now() >= end {
-                let (verb, repository) = (verb.as_str(), name.to_string());
-                let text = "a backup of the same run is at work there".to_owned();
-                return Err(ResticError::Failed { verb, repository, kind: ResticFailure::Locked, text });
-            }
-            sleep(GATE_LOOK).await;
         }
     }
 

@@ -279,7 +279,7 @@ async fn hot_snapshots_that_stay_are_forgotten_by_the_next_backup() {
     let goal = backup(&["paperless"]);
     house.run(&goal).await;
     house.took(&["paperless"], 9000);
-    house.restic.fault(Verb::Forget, &repository("local"), 1, Fault::Fails(ResticFailure::Locked));
+    house.restic.fault(Verb::Forget, &repository("local"), 1, Fault::Fails(ResticFailure::Unreachable));
     let outcome = house.run(&goal).await;
     assert_eq!(outcome.code(), 3, "{}", outcome.messages("paperless"));
     assert_eq!(house.left_over().len(), 1);

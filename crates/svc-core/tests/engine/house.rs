@@ -13,7 +13,7 @@ use svc_core::engine::Engine;
 use svc_core::event::Event;
 use svc_core::goal::{Goal, SnapshotChoice};
 use svc_core::names::{RepositoryName, RunId, ServiceName};
-use svc_core::observe::{Observed, observe};
+use svc_core::observe::{Observed, Probe, observe};
 use svc_core::outside::Outside;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
@@ -196,7 +196,7 @@ impl House {
     }
 
     pub(crate) async fn observe(&self, goal: &Goal) -> Observed {
-        observe(&self.config, &self.scope, &self.outside(), goal, self.now()).await
+        observe(&self.config, &self.scope, &self.outside(), goal, Probe::Knock, self.now()).await
     }
 
     pub(crate) async fn plan(&self, goal: &Goal) -> Plan {

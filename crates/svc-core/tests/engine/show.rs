@@ -25,7 +25,7 @@ fn show_service(text: &mut String, service: &ServicePlan) {
     for failure in &service.refused {
         writeln!(text, "  refused {}: {}", failure.code.number(), failure.message).unwrap();
     }
-    for planned in &service.steps {
+    for planned in service.all_steps() {
         writeln!(text, "  {}", step(planned)).unwrap();
     }
 }

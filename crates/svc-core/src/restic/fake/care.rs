@@ -9,7 +9,24 @@ use crate::names::{RepositoryName, SnapshotId};
 use crate::restic::{ForgetQuestion, ResticError, ResticFailure, Snapshot, Stats, Subset, Verb, Weighed};
 use crate::retention::policy;
 
+/// A backup that is under way.
+pub(super) struct AtWork<'a> {
+    restic: &'a FakeRestic,
+    name: &'a RepositoryName,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.restic.change(self.name, |open| open.at_work -= 1);
+    }
+}
+
 impl FakeRestic {
+    pub(super) fn at_work<'a>(&'a self, name: &'a RepositoryName) -> AtWork<'a> {
+        self.change(name, |open| open.at_work += 1);
+        AtWork { restic: self, name }
+    }
+
     /// Does something with a repository that takes a lock; `exclusive`: one beside which no other may be.
     pub(super) async fn alone<T>(
         &self,
@@ -23,7 +40,8 @@ impl FakeRestic {
             return Err(failed(verb, &name, ResticFailure::NoRepository));
         };
         self.open(&name, verb, |open| {
-            if open.locks.iter().any(|lock| exclusive || lock.exclusive) {
+            let is_locked = open.locks.iter().any(|lock| exclusive || lock.exclusive);
+            if is_locked || exclusive && open.at_work > 0 {
                 return Err(failed(verb, name.as_str(), ResticFailure::Locked));
             }
             work(open)

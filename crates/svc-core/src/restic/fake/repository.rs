@@ -23,6 +23,8 @@ pub struct FakeRepository {
     /// The part of twelve that holds a damaged pack; 0: a pack is gone, which every check sees.
     pub damaged: Option<u32>,
     pub(super) snapshots: Vec<(Snapshot, Tree)>,
+    /// How many backups are under way: nothing that needs it alone can be done meanwhile.
+    pub(super) at_work: usize,
     made: u64,
 }
 
@@ -43,6 +45,7 @@ impl FakeRepository {
             dead: Vec::new(),
             damaged: None,
             snapshots: Vec::new(),
+            at_work: 0,
             made: 0,
         }
     }
