@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-
 use svc_core::config::Period;
 
 use crate::commands::MountExecArgs;

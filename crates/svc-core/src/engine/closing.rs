@@ -10,7 +10,7 @@ use crate::report::ServiceReport;
 pub(super) async fn run(ended: Vec<ServiceRun<'_>>) -> Vec<ServiceReport> {
     let mut reports = Vec::new();
     for run in ended {
-        let closes = run.worked && !run.plan.closing.is_empty();
+        let closes = run.later.is_some() && !run.plan.closing.is_empty();
         reports.push(if closes { run.close().await } else { run.report });
     }
     reports

@@ -33,10 +33,9 @@ pub(super) struct ServiceRun<'a> {
     pub(super) aborted: bool,
     /// Another process began it and died.
     pub(super) resumed: bool,
-    /// It had its lock, and was worked on.
-    pub(super) worked: bool,
-    /// Repositories whose last backup was later than this one began: the clock was set back.
-    pub(super) later: Vec<RepositoryName>,
+    /// Repositories whose last backup was later than this one began, for the clock was set back. Nothing: it never had its
+    /// lock, and was not worked on.
+    pub(super) later: Option<Vec<RepositoryName>>,
     /// It had to be made to hold still a second time.
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
@@ -47,8 +46,7 @@ impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        let (aborted, resumed, worked, held_again) = (false, false, false, false);
-        let (later, torn) = (Vec::new(), None);
+        let (aborted, resumed, held_again, later, torn) = (false, false, false, None, None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
         Self {
             engine,
@@ -62,7 +60,6 @@ impl<'a> ServiceRun<'a> {
             began_at,
             aborted,
             resumed,
-            worked,
             later,
             held_again,
             torn,
@@ -117,8 +114,7 @@ impl<'a> ServiceRun<'a> {
         let lock = if touches { self.lock().map(Some) } else { Ok(None) };
         match &lock {
             Ok(Some(_)) => {
-                self.worked = true;
-                self.later = self.later_backups();
+                self.later = Some(self.later_backups());
                 self.run_steps().await;
             }
             Ok(None) => {}
@@ -235,7 +231,7 @@ impl<'a> ServiceRun<'a> {
         self.report.downtime_ms = self.ledger.downtime_ms().filter(|_| !is_wished);
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
-        if self.worked
+        if self.later.is_some()
             && let Err(failure) = self.keep_record()
         {
             self.report.code = Code::worst([self.report.code, failure.code]);
