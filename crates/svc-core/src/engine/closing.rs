@@ -11,7 +11,8 @@ pub(super) async fn run(ended: Vec<ServiceRun<'_>>) -> Vec<ServiceReport> {
     let mut reports = Vec::new();
     for run in ended {
         let closes = run.later.is_some() && !run.plan.closing.is_empty();
-        reports.push(if closes { run.close().await } else { run.report });
+        // Boxed: it would make every future that holds it twice as large.
+        reports.push(if closes { Box::pin(run.close()).await } else { run.report });
     }
     reports
 }
