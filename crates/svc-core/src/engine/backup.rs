@@ -76,10 +76,11 @@ impl ServiceRun<'_> {
         is_frozen: bool,
     ) -> Result<Option<String>, Failure> {
         let before = if is_frozen { Ok(Look::default()) } else { self.look_before().await };
+        self.look_behind().await;
         let began = Instant::now();
         let summary = self.save_or_say(step).await?;
         let took_ms = millis(began);
-        let torn = if is_frozen { self.torn.clone() } else { self.why_torn(Some(&before)).await };
+        let torn = if is_frozen { self.torn.clone() } else { self.why_torn(&before).await };
         let verdict = judge(step, &summary);
         let at_best = if torn.is_some() { Code::Partial } else { Code::Ok };
         let snapshot = SnapshotReport {

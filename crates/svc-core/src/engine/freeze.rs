@@ -41,14 +41,14 @@ impl ServiceRun<'_> {
     /// Takes all copies, and once more if the service did not hold still.
     pub(super) async fn freeze(&mut self, step: &FreezeStep) -> Result<(), Failure> {
         self.take_copies(step).await?;
-        self.torn = self.why_torn(None).await;
+        self.glance().await;
         let Some(why) = self.torn.clone() else { return Ok(()) };
         if self.hold_still_again(&why).await {
             let dropped = self.drop_freeze(&step.copies).await;
             // What is left of a copy must not be taken for one.
             dropped.map_err(|failure| Failure { code: Code::Failed, ..failure })?;
             self.take_copies(step).await?;
-            self.torn = self.why_torn(None).await;
+            self.glance().await;
         }
         Ok(())
     }

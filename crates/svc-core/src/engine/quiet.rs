@@ -20,6 +20,8 @@ use crate::plan::{Step, Target, held_wave};
 /// Docker or systemd may be starting anew: the pauses between looks.
 const LOOK_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+/// A look while the service is down for nothing else may not take longer.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// What one look shows of a service that is to hold still.
 #[derive(Debug, Default)]
@@ -43,24 +45,42 @@ impl ServiceRun<'_> {
         if self.hold_still_again(&why).await { self.look_patiently(true).await } else { Ok(look) }
     }
 
-    /// Why a copy that was just taken may be torn; nothing: the service held still. A copy that takes no time needs no
-    /// look before it.
-    pub(super) async fn why_torn(&self, before: Option<&Result<Look, Failure>>) -> Option<String> {
+    /// Why a copy that took long may be torn; nothing: the service held still.
+    pub(super) async fn why_torn(&self, before: &Result<Look, Failure>) -> Option<String> {
         if !self.is_to_hold_still() {
             return None;
         }
-        let unknown = |failure: &Failure| format!("nobody knows whether it held still: {}", failure.message);
-        let before = match before.map(Result::as_ref).transpose() {
+        let before = match before {
             Ok(before) => before,
-            Err(failure) => return Some(unknown(failure)),
+            Err(failure) => return Some(unseen(failure)),
         };
-        match self.look_patiently(before.is_some()).await {
-            Ok(after) => {
-                let target = after.up.first().or_else(|| after.differs(before?))?;
-                Some(format!("`{target}` came up by itself while it was saved"))
-            }
-            Err(failure) => Some(unknown(&failure)),
+        match self.look_patiently(true).await {
+            Ok(after) => after.up.first().or_else(|| after.differs(before)).map(came_up),
+            Err(failure) => Some(unseen(&failure)),
         }
+    }
+
+    /// The same of copies that took no time, while the service waits for nothing else: one glance. What it does not show
+    /// is looked at when the service runs again.
+    pub(super) async fn glance(&mut self) {
+        self.torn = None;
+        self.unseen = None;
+        if !self.is_to_hold_still() {
+            return;
+        }
+        match tokio::time::timeout(GLANCE, self.look_for_life(false)).await {
+            Ok(Ok(look)) => self.torn = look.up.first().map(came_up),
+            Ok(Err(_)) | Err(_) => self.unseen = Some((self.engine.now)()),
+        }
+    }
+
+    /// Looks again where a glance showed nothing: what was up when the copies were taken has been since before then.
+    pub(super) async fn look_behind(&mut self) {
+        let Some(until) = self.unseen.take() else { return };
+        self.torn = match self.look_patiently(true).await {
+            Ok(look) => look.started_within(self.began_at, until).map(came_up),
+            Err(failure) => Some(unseen(&failure)),
+        };
     }
 
     /// Makes the service hold still once more; `false`: that was done before, or cannot be done.
@@ -164,10 +184,40 @@ impl ServiceRun<'_> {
     }
 }
 
+fn came_up(target: &Target) -> String {
+    format!("`{target}` came up by itself while it was saved")
+}
+
+fn unseen(failure: &Failure) -> String {
+    format!("nobody knows whether it held still: {}", failure.message)
+}
+
 impl Look {
+    /// What was started in this span.
+    fn started_within(&self, from: Timestamp, until: Timestamp) -> Option<&Target> {
+        let within = |(_, at): &(&Target, &Timestamp)| (from..until).contains(*at);
+        self.since.iter().find(within).map(|(target, _)| target)
+    }
+
     /// What is off again, and was not so for all of the time since an earlier look.
     fn differs(&self, before: &Self) -> Option<&Target> {
         let ran = |(target, at): &(&Target, &Timestamp)| before.since.get(*target) != Some(*at);
         self.since.iter().find(ran).map(|(target, _)| target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_began_before_the_copies_were_there_spoils_them() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let target = Target::Container("a".into());
+        for (started, spoils) in [(9, false), (10, true), (19, true), (20, false)] {
+            let since = HashMap::from([(target.clone(), at(started))]);
+            let look = Look { up: vec![target.clone()], since };
+            assert_eq!(look.started_within(at(10), at(20)).is_some(), spoils, "{started}");
+        }
     }
 }

@@ -40,13 +40,16 @@ pub(super) struct ServiceRun<'a> {
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
     pub(super) torn: Option<String>,
+    /// They were taken before this moment, and it could not be seen whether the service held still.
+    pub(super) unseen: Option<Timestamp>,
 }
 
 impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        let (aborted, resumed, held_again, later, torn) = (false, false, false, None, None);
+        let (aborted, resumed, held_again) = (false, false, false);
+        let (later, torn, unseen) = (None, None, None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
         Self {
             engine,
@@ -63,6 +66,7 @@ impl<'a> ServiceRun<'a> {
             later,
             held_again,
             torn,
+            unseen,
         }
     }
 

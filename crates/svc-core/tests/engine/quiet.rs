@@ -1,15 +1,18 @@
 //! A service that comes up by itself while it is saved is stopped and saved once more; after that its snapshot is partial.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use svc_core::code::Code;
 use svc_core::config::Quiesce;
 use svc_core::docker::Docker as _;
 use svc_core::systemd::ActiveState;
 use svc_core::testing::DockerVerb;
+use tokio::time::Instant;
 
 use crate::house::{DB, House, backup, repository};
+use crate::tap::Mishap;
 
 /// Does something at the first calls of a kind, so many times.
 fn at_calls(house: &House, begin: &'static str, times: usize, act: impl Fn() + Send + Sync + 'static) {
@@ -104,11 +107,45 @@ async fn a_docker_that_is_away_for_seconds_is_looked_at_when_it_is_back() {
         docker.set_reachable(false);
         let docker = docker.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
             docker.set_reachable(true);
         });
     });
     let outcome = house.run(&backup(&["paperless"])).await;
     assert_eq!(outcome.code(), 0, "{}", outcome.messages("paperless"));
     assert!(house.docker.containers().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_service_is_not_kept_down_for_a_docker_that_does_not_answer() {
+    let mut counts = Vec::new();
+    for mishap in [None, Some(Mishap::Unreachable), Some(Mishap::Late)] {
+        let house = House::new();
+        house.can_freeze();
+        let (before, looks) = (house.running(), "docker containers");
+        let (tap, copied) = (house.tap.clone(), Arc::new(Mutex::new(None)));
+        let waited = Arc::new(Mutex::new(None));
+        let (since, until) = (Arc::clone(&copied), Arc::clone(&waited));
+        at_calls(&house, "docker start", 1, move || {
+            *until.lock().unwrap() = since.lock().unwrap().map(|since: Instant| since.elapsed());
+        });
+        at_calls(&house, "files copy", 1, move || {
+            *copied.lock().unwrap() = Some(Instant::now());
+            let next = tap.calls().iter().filter(|call| *call == looks).count() + 1;
+            if let Some(mishap) = mishap {
+                tap.mishap(looks, next, mishap);
+            }
+        });
+        let outcome = house.run(&backup(&["paperless"])).await;
+        assert_eq!(outcome.code(), 0, "{mishap:?}: {}", outcome.messages("paperless"));
+        assert_eq!((house.running(), house.left_over()), (before, Vec::new()));
+        let down = *waited.lock().unwrap();
+        assert!(
+            down.is_some_and(|down| down < Duration::from_secs(1)),
+            "{mishap:?}: down for {down:?} after it was copied"
+        );
+        counts.push(house.tap.calls().iter().filter(|call| *call == looks).count());
+    }
+    // What a glance did not show is looked at once more.
+    assert_eq!(counts, [counts[0], counts[0] + 1, counts[0] + 1]);
 }
