@@ -34,7 +34,10 @@ pub enum Subject {
 
 /// Measures this `svc` in a box of its own, shows the figures and writes them down; whether all are within their bounds.
 pub fn run(store: &Arc<Store>, svc: &Path, name: &str, subject: Subject, pairs: usize) -> Result<bool> {
-    say(&format!("measuring in the box `{name}`, which is deleted afterwards; this takes minutes"));
+    let load = page::load()?;
+    say(&format!(
+        "measuring in the box `{name}`, which is deleted afterwards; this takes minutes; load: {load}"
+    ));
     let mut machine = Machine::create(store, name, &tree::pristine(store)?)?.ephemeral();
     svc::install_this(svc, machine.disks())?;
     machine.up()?;
@@ -45,7 +48,7 @@ pub fn run(store: &Arc<Store>, svc: &Path, name: &str, subject: Subject, pairs: 
     };
     page::show(&figures)?;
     let page = svc::workspace().join("docs/benchmarks.md");
-    page::write(&page, &machine, subject, &figures, pairs)
+    page::write(&page, &machine, subject, &figures, pairs, &load)
         .with_context(|| format!("cannot write `{}`", page.display()))?;
     say(&format!("written to `{}`", page.display()));
     machine.delete()?;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{
     figure::Figure,
     outage::{self, Outage},
+    page,
     probe::{Answers, Probe},
     scene::{self, BARE, HELD, LARGE, MANY, PLAIN, SLOW, SMALL, SVC, Service},
     stopwatch::{self, Errand, Pair, Race, Words, words},
@@ -29,51 +30,69 @@ struct Round {
     classic: Option<Outage>,
 }
 
-/// Measures everything.
+type Scene = fn(&Machine, usize) -> Result<Vec<Figure>>;
+
+/// What is measured, one after the other.
+const SCENES: [(&str, Scene); 7] = [
+    ("a few files on btrfs", small),
+    ("much data on btrfs, saved for the first time", first),
+    ("much data on btrfs, another night", nightly),
+    ("much data on ext4, saved for the first time", plain),
+    ("thousands of files on XFS", many),
+    ("a service that is held and not stopped", held),
+    ("a whole backup over a slow line", whole),
+];
+
+/// Measures everything. What cannot be measured is a figure, too: half an hour's others are not lost over it.
 pub(super) fn run(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    let mut figures = small(machine, pairs)?;
-    figures.extend(large(machine, pairs)?);
-    figures.extend(plain(machine, pairs)?);
-    figures.extend(many(machine, pairs)?);
-    figures.extend(held(machine, pairs)?);
-    figures.push(whole(machine, pairs)?);
+    let mut figures = Vec::new();
+    for (what, measure) in SCENES {
+        say(what);
+        let measured = measure(machine, pairs);
+        let measured = measured.unwrap_or_else(|error| {
+            say(&format!("error: {error:#}"));
+            vec![Figure::unmeasured(what)]
+        });
+        page::show(&measured)?;
+        figures.extend(measured);
+    }
     Ok(figures)
 }
 
 fn small(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    say("a few files on btrfs");
     machine.check(&anew(SVC))?;
-    let rounds = rounds(machine, &SMALL, pairs, false, "")?;
+    let rounds = rounds(machine, &SMALL, twice(pairs), false, "")?;
     let whole: Vec<Pair> = rounds.iter().map(|round| pair(round.svc.whole, round.bare.whole)).collect();
-    let mut figures = gone_at_both("gone, few files on btrfs", &rounds);
-    figures.push(Figure::longer(&format!("from the wish to stop it to its start; {BARELY}"), &whole, ADDED));
+    let mut figures = at_both("gone, few files on btrfs", &gone(&rounds));
+    figures.extend(at_both("from the wish to stop it to its start", &whole));
     Ok(figures)
 }
 
-fn large(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    say("much data on btrfs, saved for the first time");
+fn first(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
     let first = rounds(machine, &LARGE, few(pairs), true, &first_time())?;
-    say("much data on btrfs, another night");
+    let mut figures = at_both("gone, 2 GiB on btrfs for the first time", &gone(&first));
+    figures.push(beside_classic("added, 2 GiB on btrfs for the first time", &first, 50));
+    Ok(figures)
+}
+
+fn nightly(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
     let change = format!(
         "head -c {}M /dev/urandom > {}/1 && sync --file-system {1}",
         scene::CHANGED_MEGABYTES,
         LARGE.path
     );
     let nightly = rounds(machine, &LARGE, pairs, true, &change)?;
-    let mut figures = gone_at_both("gone, 64 MiB of 2 GiB changed on btrfs", &nightly);
+    let mut figures = at_both("gone, 64 MiB of 2 GiB changed on btrfs", &gone(&nightly));
     figures.push(beside_classic("added, 64 MiB of 2 GiB changed on btrfs", &nightly, 10));
-    figures.push(beside_classic("added, 2 GiB on btrfs for the first time", &first, 50));
     Ok(figures)
 }
 
 fn plain(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    say("much data on ext4, saved for the first time");
     let rounds = rounds(machine, &PLAIN, few(pairs), true, &first_time())?;
     Ok(vec![beside_classic("added, 2 GiB on ext4 for the first time, two passes", &rounds, 4)])
 }
 
 fn many(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    say("thousands of files on XFS");
     machine.check(&anew(SVC))?;
     let gone = gone(&rounds(machine, &MANY, half(pairs), false, "")?);
     let what = format!("gone, {} files on XFS copied by reflinks; {BARELY}", scene::FILES);
@@ -81,7 +100,6 @@ fn many(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
 }
 
 fn held(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
-    say("a service that is held and not stopped");
     scene::goes_its_way(machine, &HELD)?;
     let svc = format!("svc backup local {}", HELD.name);
     let spans = (0..pairs).map(|_| Ok(outage::watch(machine, HELD.name, &svc, outage::HELD)?.1));
@@ -101,8 +119,7 @@ fn held(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
 }
 
 /// Nothing is stopped on either side: how long containers take is no part of this.
-fn whole(machine: &Machine, pairs: usize) -> Result<Figure> {
-    say("a whole backup over a slow line");
+fn whole(machine: &Machine, pairs: usize) -> Result<Vec<Figure>> {
     let restic = format!("{} --limit-upload {}", restic(SLOW), scene::SLOW_KILOBYTES_A_SECOND);
     let backup = format!("backup --json --tag svc:slow {}", scene::SLOW_DATA);
     let bare = ["cat config", "snapshots --json --no-lock", &backup];
@@ -114,21 +131,26 @@ fn whole(machine: &Machine, pairs: usize) -> Result<Figure> {
     };
     let pairs: Vec<Pair> = stopwatch::send(machine, &Errand::Race(race))?;
     let what = "`svc backup` over a slow line, nothing to stop; `restic cat config`, `snapshots`, `backup`";
-    Ok(Figure::ratio(what, &pairs, 1.02))
+    Ok(vec![Figure::ratio(what, &pairs, 1.02)])
 }
 
-/// How often something is measured that takes long, and that takes very long.
+/// How often something is measured of which one of twenty counts, that takes long, and that takes very long.
+const fn twice(pairs: usize) -> usize {
+    pairs * 2
+}
+
 const fn half(pairs: usize) -> usize {
     pairs.div_ceil(2)
 }
 
+/// So that each of the ways has each place equally often.
 const fn few(pairs: usize) -> usize {
-    pairs.div_ceil(5)
+    pairs.div_ceil(5).next_multiple_of(ORDERS.len())
 }
 
 /// A text that names these numbers.
 pub(super) fn described(text: &str, pairs: usize) -> String {
-    let numbers = [("PAIRS", pairs), ("HALF", half(pairs)), ("FEW", few(pairs))];
+    let numbers = [("PAIRS", pairs), ("TWICE", twice(pairs)), ("HALF", half(pairs)), ("FEW", few(pairs))];
     numbers.iter().fold(text.to_owned(), |text, (name, number)| text.replace(name, &number.to_string()))
 }
 
@@ -148,6 +170,23 @@ fn first_time() -> String {
     format!("rm -rf /var/lib/svc /var/cache/svc /root/.cache/restic && {anew}")
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Svc,
+    Bare,
+    Classic,
+}
+
+/// In which order the ways follow each other: what one leaves to be done meets each of the others alike.
+const ORDERS: [[Kind; 3]; 6] = [
+    [Kind::Svc, Kind::Bare, Kind::Classic],
+    [Kind::Bare, Kind::Svc, Kind::Classic],
+    [Kind::Classic, Kind::Svc, Kind::Bare],
+    [Kind::Bare, Kind::Classic, Kind::Svc],
+    [Kind::Svc, Kind::Classic, Kind::Bare],
+    [Kind::Classic, Kind::Bare, Kind::Svc],
+];
+
 /// Each of the ways as often as the others, and each first as often as the others.
 fn rounds(
     machine: &Machine,
@@ -166,22 +205,31 @@ fn rounds(
         outage::of_svc(machine, service.name)
     };
     let saved = format!("{} backup --json --tag svc:{} {} &&", restic(BARE), service.name, service.path);
-    let classic = || with_classic.then(|| stop_and_start(&saved)).transpose();
-    let round = |number| {
+    let go = |kind| match kind {
+        Kind::Svc => svc(),
+        Kind::Bare => stop_and_start(""),
+        Kind::Classic => stop_and_start(&saved),
+    };
+    let round = |order: &[Kind; 3]| {
         machine.check(before)?;
         scene::goes_its_way(machine, service)?;
-        Ok(match number % 3 {
-            0 => Round { svc: svc()?, bare: stop_and_start("")?, classic: classic()? },
-            1 => Round { bare: stop_and_start("")?, classic: classic()?, svc: svc()? },
-            _ => Round { classic: classic()?, svc: svc()?, bare: stop_and_start("")? },
-        })
+        let ways = order.iter().filter(|kind| with_classic || **kind != Kind::Classic);
+        let measured = ways.map(|kind| Ok((*kind, go(*kind)?))).collect::<Result<Vec<_>>>()?;
+        let of = |wanted| measured.iter().find(|(kind, _)| *kind == wanted).map(|(_, outage)| *outage);
+        let both = of(Kind::Svc).zip(of(Kind::Bare)).context("a way was not measured")?;
+        Ok(Round { svc: both.0, bare: both.1, classic: of(Kind::Classic) })
     };
-    (0..count).map(round).collect()
+    ORDERS.iter().cycle().take(count).map(round).collect()
 }
 
-/// What the one before has left to be written would be in the way of the next.
+/// What the one before has left to be done or written would be in the way of the next.
 fn settle(machine: &Machine, service: &Service) -> Result<()> {
-    machine.check(&format!("sync --file-system {} /srv", service.path))?;
+    machine.check(&format!(
+        "timeout 60 sh -c 'while systemctl list-jobs --no-legend svc-\\* | grep -q .; do :; done'
+         sync --file-system {0} /srv
+         if [ $(stat -f -c %T {0}) = btrfs ]; then btrfs subvolume sync /srv/btrfs >&2; fi",
+        service.path
+    ))?;
     Ok(())
 }
 
@@ -193,11 +241,10 @@ fn gone(rounds: &[Round]) -> Vec<Pair> {
     rounds.iter().map(|round| pair(round.svc.gone, round.bare.gone)).collect()
 }
 
-fn gone_at_both(what: &str, rounds: &[Round]) -> Vec<Figure> {
-    let gone = gone(rounds);
+fn at_both(what: &str, pairs: &[Pair]) -> Vec<Figure> {
     vec![
-        Figure::longer(&format!("{what}, p50; {BARELY}"), &gone, ADDED),
-        Figure::mostly_longer(&format!("{what}, p95; {BARELY}"), &gone, ADDED_MOSTLY),
+        Figure::longer(&format!("{what}, p50; {BARELY}"), pairs, ADDED),
+        Figure::mostly_longer(&format!("{what}, p95; {BARELY}"), pairs, ADDED_MOSTLY),
     ]
 }
 

@@ -127,6 +127,11 @@ impl Figure {
         Self { svc: shown, bound, holds: svc <= most, ..Self::empty(what) }
     }
 
+    /// What was to be measured and could not be.
+    pub(super) fn unmeasured(what: &str) -> Self {
+        Self { svc: "not measured".to_owned(), ..Self::empty(what) }
+    }
+
     fn times(what: &str, pairs: &[Pair]) -> Self {
         Self {
             svc: time(median(pairs, svc)),
