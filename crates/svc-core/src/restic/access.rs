@@ -13,7 +13,7 @@ const LOCATION: [&str; 2] = ["RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"];
 const PASSWORD: [&str; 3] = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"];
 
 /// Variables whose values are no secrets, so that messages keep paths and regions. All others are struck out.
-const PUBLIC: [&str; 24] = [
+const PUBLIC: [&str; 23] = [
     "AWS_DEFAULT_REGION",
     "AWS_PROFILE",
     "AWS_REGION",
@@ -28,7 +28,6 @@ const PUBLIC: [&str; 24] = [
     "RESTIC_CACERT",
     "RESTIC_CACHE_DIR",
     "RESTIC_COMPRESSION",
-    "RESTIC_HOST",
     "RESTIC_PACK_SIZE",
     "RESTIC_PASSWORD_FILE",
     "RESTIC_READ_CONCURRENCY",
@@ -60,8 +59,10 @@ impl RepositoryAccess {
         variables: Vec<(String, Secret)>,
     ) -> Result<Self, ResticError> {
         // systemd passes an empty variable on; to restic it is as good as none.
-        let mut variables: Vec<_> =
-            variables.into_iter().filter(|(_, value)| !value.expose().is_empty()).collect();
+        // A host of its own would hide svc's snapshots: those are filed under the `host` of services.json.
+        let is_wanted =
+            |(name, value): &(String, Secret)| !value.expose().is_empty() && name != "RESTIC_HOST";
+        let mut variables: Vec<_> = variables.into_iter().filter(is_wanted).collect();
         let redactor = Redactor::new(&secrets(&variables));
         if let Some(location) = &repository.location {
             let (variable, value) = match location {

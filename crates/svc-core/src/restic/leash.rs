@@ -1,6 +1,7 @@
 //! Holds a child so that it is always ended in good order, and only it is ever signalled.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
+/// A process that is killed is gone within this, or hangs in the kernel: over a disk or a share that does not answer.
+const GONE: Duration = Duration::from_secs(10);
+
 /// A running child. Dropped, it is asked to end: SIGKILL at once would leave a lock in the repository.
 #[derive(Debug)]
 pub(super) struct Leash {
@@ -16,13 +20,15 @@ pub(super) struct Leash {
     child: Option<Child>,
     kill_after: Duration,
     kill_at: Option<Instant>,
+    /// When it is not waited for any more.
+    give_up_at: Option<Instant>,
     /// Already waited for by a task of its own.
     detached: bool,
 }
 
 impl Leash {
     pub(super) fn new(child: Child, kill_after: Duration) -> Self {
-        Self { child: Some(child), kill_after, kill_at: None, detached: false }
+        Self { child: Some(child), kill_after, kill_at: None, give_up_at: None, detached: false }
     }
 
     /// Its process id while it lives.
@@ -36,21 +42,22 @@ impl Leash {
         self.kill_at = Some(Instant::now() + self.kill_after);
     }
 
-    /// Waits for its end. May be dropped and called again.
+    /// Waits for its end. May be dropped and called again. One that does not even end when it is killed counts as killed:
+    /// a service may be down for it.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         loop {
             let Some(child) = self.child.as_mut() else { return Err(io::ErrorKind::NotFound.into()) };
-            match self.kill_at {
-                None => return child.wait().await,
-                Some(time) => tokio::select! {
-                    biased;
-                    status = child.wait() => return status,
-                    () = sleep_until(time) => {
-                        self.signal(Signal::KILL);
-                        self.kill_at = None;
-                    }
-                },
+            let Some(time) = self.kill_at.or(self.give_up_at) else { return child.wait().await };
+            tokio::select! {
+                biased;
+                status = child.wait() => return status,
+                () = sleep_until(time) => {}
             }
+            if self.kill_at.take().is_none() {
+                return Ok(ExitStatus::from_raw(Signal::KILL.as_raw()));
+            }
+            self.signal(Signal::KILL);
+            self.give_up_at = Some(Instant::now() + GONE);
         }
     }
 
@@ -75,7 +82,7 @@ impl Drop for Leash {
         }
         if let Ok(runtime) = Handle::try_current() {
             let (child, kill_after, kill_at) = (self.child.take(), self.kill_after, self.kill_at);
-            let mut rest = Self { child, kill_after, kill_at, detached: true };
+            let mut rest = Self { child, kill_after, kill_at, give_up_at: None, detached: true };
             runtime.spawn(async move {
                 let _ = rest.wait().await;
             });

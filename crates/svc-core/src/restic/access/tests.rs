@@ -50,6 +50,13 @@ fn services_json_wins_over_the_environment_file() {
 }
 
 #[test]
+fn a_host_of_the_environment_hides_no_snapshots() {
+    let list = [("RESTIC_REPOSITORY", "/r"), ("RESTIC_PASSWORD", "p"), ("RESTIC_HOST", "elsewhere")];
+    let access = access(&repository(), &list).unwrap();
+    assert_eq!(values(&access), [("RESTIC_REPOSITORY", "/r"), ("RESTIC_PASSWORD", "p")]);
+}
+
+#[test]
 fn options_and_limits_become_single_arguments() {
     let options = IndexMap::from([("sftp.args".to_owned(), "-i /key -x".to_owned())]);
     let repository = Repository { options, limit_upload: Some(7), limit_download: Some(9), ..repository() };
