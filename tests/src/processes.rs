@@ -15,38 +15,42 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs a shell line, and gives the argument lists of all that became the program of this name.
 pub fn started(machine: &Machine, line: &str, program: &str) -> Result<(Vec<String>, Output)> {
-    machine.check(&format!("rm -rf {TRACE} && mkdir {TRACE}"))?;
-    let (manager, own) = (format!("{TRACE}/manager"), format!("{TRACE}/own"));
-    let trace = ["strace", "-ff", "-qq", "-s", "4096", "-e", "trace=execve", "-o"];
-    let manager = machine.program(trace.iter().copied().chain([&*manager, "-p", "1"]))?.spawn()?;
-    let is_traced = || Ok(!machine.read("/proc/1/status")?.contains("TracerPid:\t0"));
-    if !wait::until(DEADLINE, is_traced)? {
-        bail!("the box's PID 1 cannot be traced: {}", manager.stderr_so_far()?);
-    }
-    let output = machine.program(trace.iter().copied().chain([&*own, "sh", "-c", line]))?.run();
-    manager.signal(Signal::INT)?;
-    manager.wait_within(DEADLINE)?;
+    let output = traced(machine, &["-s", "4096", "-e", "trace=execve"], &["sh", "-c", line])?;
     let said = machine.check(&format!("cat {TRACE}/*"))?;
     let is_that = |entry: &&str| entry.contains(&format!("/{program}\", [")) && entry.ends_with("= 0");
-    Ok((said.lines().filter(is_that).map(arguments).collect(), output?))
+    Ok((said.lines().filter(is_that).map(arguments).collect(), output))
 }
 
-/// Runs a program, and gives the signals that it and what it started sent to any other process, whether there was one or
-/// not. Looks whether a process is there, which are signals of the number 0, are none.
+/// Runs a program, and gives the signals that it, what it started and what it had systemd start sent to any other
+/// process, whether there was one or not. Looks whether a process is there, which are signals of the number 0, are none;
+/// nor are those of systemd itself, which ends its own units.
 pub fn foreign_signals(machine: &Machine, argv: &[&str]) -> Result<(Vec<String>, Output)> {
-    machine.check(&format!("rm -rf {TRACE} && mkdir {TRACE}"))?;
     let calls = "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo";
-    let out = format!("{TRACE}/own");
-    let trace = ["strace", "-ff", "-qq", "-yy", "-e", calls, "-e", "signal=none", "-o", &out];
-    let output = machine.program(trace.iter().chain(argv))?.run()?;
+    let output = traced(machine, &["-yy", "-e", calls, "-e", "signal=none"], argv)?;
     let names = machine.check(&format!("ls {TRACE}"))?;
     let own: BTreeSet<u32> = names.lines().filter_map(|name| name.rsplit('.').next()?.parse().ok()).collect();
-    let said = machine.check(&format!("cat {TRACE}/*"))?;
+    let said = machine.check(&format!("rm {TRACE}/manager.1; cat {TRACE}/*"))?;
     let is_foreign = |entry: &&str| target(entry).is_none_or(|target| !own.contains(&target));
     Ok((
         said.lines().filter(|entry| is_signal(entry)).filter(is_foreign).map(str::to_owned).collect(),
         output,
     ))
+}
+
+/// Runs a program with all that it starts, and all that systemd starts meanwhile, under `strace`.
+fn traced(machine: &Machine, options: &[&str], argv: &[&str]) -> Result<Output> {
+    machine.check(&format!("rm -rf {TRACE} && mkdir {TRACE}"))?;
+    let (manager, own) = (format!("{TRACE}/manager"), format!("{TRACE}/own"));
+    let trace = || ["strace", "-ff", "-qq"].iter().chain(options).copied();
+    let manager = machine.program(trace().chain(["-o", &*manager, "-p", "1"]))?.spawn()?;
+    let is_traced = || Ok(!machine.read("/proc/1/status")?.contains("TracerPid:\t0"));
+    if !wait::until(DEADLINE, is_traced)? {
+        bail!("the box's PID 1 cannot be traced: {}", manager.stderr_so_far()?);
+    }
+    let output = machine.program(trace().chain(["-o", &*own]).chain(argv.iter().copied()))?.run();
+    manager.signal(Signal::INT)?;
+    manager.wait_within(DEADLINE)?;
+    output
 }
 
 /// Whether an entry is of more than a look whether somebody is there.

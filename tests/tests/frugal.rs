@@ -84,3 +84,35 @@ fn a_frozen_backup_starts_restic_as_often_as_a_plain_one_and_two_passes_twice_mo
     assert_eq!(verbs(&machine, "twice")?, ["backup", "backup", "cat", "forget", "snapshots"]);
     Ok(())
 }
+
+/// Three services, two repositories, and a policy that lets something go of each service each time.
+const POLICY: &str = r#"set -e
+restic init --quiet --repo /srv/second --password-file /etc/svc/restic.password
+service() {
+    mkdir -p /srv/$1; echo $1 > /srv/$1/file
+    echo "$1: {name: \"$1\", backup: {enable: true, paths: [\"/srv/$1\"], policy: {last: 1}}}"
+}
+jq ".repositories.second = (.repositories.local | .repository = \"/srv/second\") |
+    .services = {$(service one), $(service two), $(service three)}" /etc/svc/services.json > /run/services.json
+cp /run/services.json /etc/svc/services.json"#;
+
+#[test]
+fn all_services_share_two_looks_at_each_repository_and_each_forgets_with_two_more() -> Result<()> {
+    let Some((machine, _slot)) = machine()? else { return Ok(()) };
+    crowd::plant(&machine, 1)?;
+    machine.write("/etc/svc/services.json", crowd::tree())?;
+    machine.check(POLICY)?;
+    assert_eq!(machine.run("svc backup all all")?.code, 0);
+    let (started, output) = processes::started(&machine, "svc backup all all", "restic")?;
+    assert_eq!(output.code, 0, "{output}");
+    let count = |is_it: fn(&str) -> bool| started.iter().filter(|line| is_it(line)).count();
+    let is = [
+        count(|line| line.contains("restic cat ")),
+        count(|line| line.contains("restic snapshots ")),
+        count(|line| line.contains("restic backup ")),
+        count(|line| line.contains("restic forget ") && line.contains(" --dry-run ")),
+        count(|line| line.contains("restic forget ") && !line.contains(" --dry-run ")),
+    ];
+    assert_eq!((is, started.len()), ([2, 2, 6, 6, 6], 22), "{started:#?}");
+    Ok(())
+}
