@@ -95,6 +95,18 @@ impl RepositoryAccess {
         self.mount_point.as_deref()
     }
 
+    /// Its directory, if it is on a disk of this machine.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        let value = |wanted: &str| self.variables.iter().find(|(name, _)| name == wanted);
+        let place = match (value(LOCATION[0]), value(LOCATION[1])) {
+            (Some((_, place)), _) => place.expose().to_owned(),
+            (None, Some((_, file))) => std::fs::read_to_string(file.expose()).ok()?,
+            (None, None) => return None,
+        };
+        let path = PathBuf::from(place.trim_end().trim_start_matches("local:"));
+        path.is_absolute().then_some(path)
+    }
+
     /// What strikes its secrets out.
     #[must_use]
     pub const fn redactor(&self) -> &Redactor {

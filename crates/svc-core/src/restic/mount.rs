@@ -1,4 +1,4 @@
-//! Whether the disk of a local repository is there.
+//! Whether the disk of a local repository is there, and has room.
 
 use std::path::Path;
 
@@ -17,6 +17,14 @@ pub(super) fn is_mount_point(directory: &Path) -> bool {
     look("..").is_ok_and(|parent| device(&found) != device(&parent) || found.stx_ino == parent.stx_ino)
 }
 
+/// How many bytes can still be written there; nothing: that is not known.
+pub(super) fn room(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    // Root may use what is reserved for it.
+    let blocks = if rustix::process::geteuid().is_root() { disk.f_bfree } else { disk.f_bavail };
+    Some(blocks.saturating_mul(disk.f_frsize))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +36,13 @@ mod tests {
         assert!(is_mount_point(Path::new("/")));
         assert!(!is_mount_point(directory.path()));
         assert!(!is_mount_point(&directory.path().join("gone")));
+    }
+
+    #[test]
+    fn how_much_room_there_is_is_known_where_there_is_a_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(room(directory.path()).is_some_and(|room| room > 0));
+        assert_eq!(room(&directory.path().join("gone")), None);
+        assert_eq!(room(Path::new("/proc")), Some(0));
     }
 }

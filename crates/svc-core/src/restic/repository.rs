@@ -4,10 +4,13 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Message, message};
-use super::mount::is_mount_point;
+use super::mount::{is_mount_point, room};
 use super::program::{Invocation, ResticProgram, odd};
-use super::{ResticError, Verb};
+use super::{ResticError, ResticFailure, Verb};
 use crate::names::RepositoryName;
+
+/// What restic writes at once: 16 MiB, unless somebody wants more.
+const PACK: u64 = 16 << 20;
 
 #[derive(Deserialize)]
 struct Config {
@@ -32,8 +35,9 @@ impl ResticProgram {
     ) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
         let mut arguments = ["config", "--json"].map(Into::into).to_vec();
-        if locking == Locking::None {
-            arguments.push("--no-lock".into());
+        match locking {
+            Locking::None => arguments.push("--no-lock".into()),
+            Locking::Own => self.check_room(repository).await?,
         }
         let invocation = Invocation { verb: Verb::Cat, repository, arguments, stdin: None, binds: &[] };
         let mut output = Vec::new();
@@ -54,6 +58,21 @@ impl ResticProgram {
             _ => None,
         });
         id.ok_or_else(|| odd(Verb::Init, repository, "no id of the new repository"))
+    }
+
+    /// What cannot even take one pack need not be tried: nothing has to stop for that.
+    async fn check_room(&self, repository: &RepositoryName) -> Result<(), ResticError> {
+        let Some(directory) = self.access(repository)?.directory() else { return Ok(()) };
+        let look = tokio::task::spawn_blocking(move || room(&directory));
+        let seen = tokio::time::timeout(self.limits.mount, look).await;
+        match seen.ok().and_then(Result::ok).flatten() {
+            Some(room) if room < PACK => {
+                let (verb, repository) = (Verb::Cat.as_str(), repository.to_string());
+                let text = format!("{room} bytes are free, and a pack has up to {PACK}");
+                Err(ResticError::Failed { verb, repository, kind: ResticFailure::NoSpace, text })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// An empty mount point must not be taken for a missing repository, nor get a new one.
