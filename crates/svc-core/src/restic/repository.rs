@@ -66,7 +66,8 @@ impl ResticProgram {
         let look = tokio::task::spawn_blocking(move || room(&directory));
         let seen = tokio::time::timeout(self.limits.mount, look).await;
         match seen.ok().and_then(Result::ok).flatten() {
-            Some(room) if room < PACK => {
+            // The index and the snapshot come after it.
+            Some(room) if room <= PACK => {
                 let (verb, repository) = (Verb::Cat.as_str(), repository.to_string());
                 let text = format!("{room} bytes are free, and a pack has up to {PACK}");
                 Err(ResticError::Failed { verb, repository, kind: ResticFailure::NoSpace, text })
