@@ -9,6 +9,8 @@ use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults};
 use svc_core::docker;
 use svc_core::failure::Failure;
 use svc_core::freeze::HostFreezer;
+use svc_core::goal::Goal;
+use svc_core::observe::hook_warnings;
 use svc_core::order::Order;
 use svc_core::outside::Outside;
 use svc_core::restic::{self, ResticSettings, SecretWarning};
@@ -111,6 +113,13 @@ impl Context {
     /// Says on stderr what is odd about the secret files.
     pub(crate) fn warn(&self) {
         for warning in &self.warnings {
+            say(&format!("warning: {}\n", warning.text));
+        }
+    }
+
+    /// The same about the files of the hooks that are to run.
+    pub(crate) fn warn_of_hooks(&self, goal: &Goal) {
+        for warning in hook_warnings(&self.config, goal, credentials().as_deref()) {
             say(&format!("warning: {}\n", warning.text));
         }
     }
@@ -230,10 +239,8 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
 }
 
 fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside, Vec<SecretWarning>) {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty());
-    let credentials = credentials.map(PathBuf::from);
     let freezer = HostFreezer::new(&settings.path, able());
-    let (restic, warnings) = restic::open(config, settings, credentials.as_deref());
+    let (restic, warnings) = restic::open(config, settings, credentials().as_deref());
     let outside = Outside {
         systemd: Arc::new(Bus::new(&scope.bus_address)),
         docker: Arc::new(docker::Engine::new(&scope.engine_socket)),
@@ -241,6 +248,11 @@ fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside
         freezer: Arc::new(freezer),
     };
     (outside, warnings)
+}
+
+/// Where systemd put secrets for this very process.
+fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Why this process cannot freeze anything: mounts of its own are root's.

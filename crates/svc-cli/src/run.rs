@@ -71,6 +71,7 @@ pub(crate) async fn run_as_wished(
         context.require_root(goal.verb())?;
     }
     context.warn();
+    context.warn_of_hooks(&goal);
     let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
     if let Some(limit) = watching.wait.filter(|_| !context.global.dry_run) {
         waiting::for_other_runs(context, &goal, limit.duration()).await;

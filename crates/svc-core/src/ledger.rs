@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::code::Code;
 use crate::event::Body;
 use crate::exchange::Tree;
+use crate::failure::Failure;
 use crate::freeze::FrozenCopy;
 use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{HookKind, Pass, Step, Target};
@@ -34,10 +36,10 @@ pub(crate) struct Ledger {
     /// Places of `pre` hooks that began, and of `post` hooks that ended.
     pre: Vec<usize>,
     post: Vec<usize>,
-    /// The hook that runs.
-    hook: Option<(HookKind, usize)>,
+    /// The hook that runs; of a run that died, the one that may still do so.
+    pub(crate) hook: Option<(HookKind, usize)>,
     /// A `pre` hook failed.
-    pre_failed: bool,
+    pub(crate) pre_failed: bool,
     /// Stages that this run made.
     pub(crate) staged: Vec<PathBuf>,
     /// Trees that are to change places, whatever happens: some may have done so.
@@ -78,7 +80,7 @@ impl Ledger {
             Body::Stopped { target, .. } => self.answered(target),
             Body::Started { target, .. } => self.started(target, at.instant),
             Body::Exchanging { trees, .. } => self.exchanging.clone_from(trees),
-            Body::StepFinished { failure, .. } => self.end(failure.is_some()),
+            Body::StepFinished { failure, .. } => self.end(failure.as_ref()),
             Body::HotSaved { repository, snapshot, .. } => {
                 self.hot.retain(|(name, id)| name != repository || id.is_some());
                 self.hot.push((repository.clone(), Some(snapshot.clone())));
@@ -101,8 +103,9 @@ impl Ledger {
 
     fn begin(&mut self, step: &Step, moment: Moment) {
         let at = moment.instant;
-        // A step that was paying back when the run died has not ended.
+        // A step that was paying back when the run died has not ended, nor has a hook; whoever goes on has ended it.
         self.paying = None;
+        self.hook = None;
         match step {
             Step::Stop { targets } => {
                 self.ask(targets, moment.at);
@@ -140,7 +143,10 @@ impl Ledger {
         }
     }
 
-    fn end(&mut self, failed: bool) {
+    fn end(&mut self, failure: Option<&Failure>) {
+        let failed = failure.is_some();
+        // What clears up could not run, or was cut off: whoever recovers the run does it.
+        let is_put_off = failure.is_some_and(|failure| failure.code == Code::NotResumed);
         match self.paying.take().filter(|_| !failed) {
             Some(Debt::Frozen) => self.frozen.clear(),
             Some(Debt::Hot) => self.hot.clear(),
@@ -148,9 +154,9 @@ impl Ledger {
         }
         match self.hook.take() {
             Some((HookKind::Pre, _)) => self.pre_failed |= failed,
-            Some((HookKind::Post, index)) => self.post.push(index),
+            Some((HookKind::Post, index)) if !is_put_off => self.post.push(index),
             None if failed => self.exchanging.clear(),
-            Some((HookKind::OnFailure, _)) | None => {}
+            Some((HookKind::Post | HookKind::OnFailure, _)) | None => {}
         }
     }
 

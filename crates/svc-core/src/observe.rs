@@ -5,6 +5,7 @@ mod parts;
 mod place;
 mod relatives;
 mod repositories;
+mod secrets;
 mod sources;
 mod targets;
 
@@ -18,6 +19,8 @@ pub(crate) use place::stage_directory;
 pub use relatives::Seen;
 pub(crate) use relatives::is_wanted;
 pub(crate) use repositories::reach;
+pub use secrets::hook_warnings;
+pub(crate) use secrets::loose;
 pub(crate) use sources::observe as sources_of;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
@@ -51,6 +54,8 @@ pub struct ObservedService {
     pub parts: Parts,
     /// What a backup of it reads.
     pub sources: Vec<ObservedSource>,
+    /// Why its hooks must not run with a backup of it.
+    pub refused_hooks: Vec<Failure>,
     /// On what file systems that lies, part by part, those above first; empty: nobody wants it frozen.
     pub ground: Vec<Part>,
     /// What a restore of it writes; nothing: that was not asked.
@@ -91,14 +96,15 @@ pub async fn observe(
     let (manifests, stages) = (scope.manifests_dir(), scope.stages_dir());
     for (name, parts) in names.iter().zip(parts) {
         let Some(service) = config.services.get(name) else { continue };
-        let sources = match goal {
-            Goal::Backup { .. } => sources::observe(service, &volumes),
-            _ => Vec::new(),
+        let (sources, refused_hooks) = match goal {
+            Goal::Backup { .. } => (sources::observe(service, &volumes), secrets::observe(service)),
+            _ => (Vec::new(), Vec::new()),
         };
         let record = ServiceRecord::load(&scope.records_dir(), name);
         let manifest = manifests.join(format!("{name}.json"));
         let ground = ground::observe(config, scope, outside, service, &sources).await;
-        let mut seen = ObservedService { parts, sources, ground, restore: None, manifest, record };
+        let mut seen =
+            ObservedService { parts, sources, refused_hooks, ground, restore: None, manifest, record };
         if let Goal::Restore { repository, snapshot, .. } = goal {
             let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
             let wish = targets::Wish { service, repository, choice: snapshot, now, own, stages: &stages };

@@ -125,6 +125,23 @@ pub fn read(path: &Path) -> Result<EnvFile, EnvFileError> {
     parse(&bytes).map_err(error)
 }
 
+/// The text of a file that gives exactly these variables.
+#[must_use]
+pub fn text(variables: &IndexMap<String, String>) -> String {
+    let mut text = String::new();
+    for (name, value) in variables {
+        text.extend([name.as_str(), "=\""]);
+        for c in value.chars() {
+            if matches!(c, '"' | '\\' | '`' | '$') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push_str("\"\n");
+    }
+    text
+}
+
 /// Whether systemd takes this as the name of a variable.
 #[must_use]
 pub fn is_variable_name(name: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -92,6 +92,14 @@ impl JsonSchema for HookPlace {
 }
 
 impl Hooks {
+    /// The files that hooks take variables from: secrets, as it may be.
+    pub fn env_files(&self) -> impl Iterator<Item = &Path> {
+        [&self.pre, &self.post, &self.on_failure]
+            .into_iter()
+            .flatten()
+            .filter_map(|hook| hook.env_file.as_deref())
+    }
+
     /// Reads the hooks of a service.
     pub(super) fn decode(node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
         let mut f = Fields::open(node, d)?;

@@ -50,6 +50,12 @@ impl std::error::Error for SecretFileError {
 }
 
 impl SecretFileError {
+    /// Whether others can read or write it; else it is no file, or cannot be read.
+    #[must_use]
+    pub const fn is_loose(&self) -> bool {
+        matches!(self.fault, SecretFileFault::TooOpen { .. })
+    }
+
     /// What a person can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -15,9 +15,7 @@ pub(super) fn check(config: &Config, odd: &[SecretWarning]) -> Vec<Finding> {
 }
 
 fn of_hooks(service: &Service) -> Vec<Finding> {
-    let hooks = &service.backup.hooks;
-    let files = [&hooks.pre, &hooks.post, &hooks.on_failure].into_iter().flatten();
-    let files = files.filter_map(|hook| hook.env_file.as_ref());
+    let files = service.backup.hooks.env_files();
     files
         .filter_map(|file| match secret_file::check(file, None) {
             Ok(None) => None,

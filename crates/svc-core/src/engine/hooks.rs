@@ -1,18 +1,32 @@
 //! Running hooks: each in a transient unit, so that it has a control group, a deadline and an end of its own.
+//!
+//! A cancel ends a `pre` hook, as it ends all that prepares. What clears up heeds no signal: its `pre` began, and without
+//! it the service stays as that left it, in maintenance mode for ever. The service itself does not wait for that: it is
+//! back before the first `post` begins, so that a second signal has nothing left to hurry, and each `post` has a deadline.
+//! A run that dies leaves what has not ended to its recovery. Who wants to know of a failure is not told after a second
+//! signal.
 
+mod marked;
+
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use tempfile::TempPath;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, timeout};
 
+use self::marked::{MARK, end_marked};
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::config::{Hook, HookAction, HookPlace, env_file};
+use crate::durable;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::names::UnitName;
+use crate::observe::loose;
 use crate::plan::{HookKind, HookStep};
 use crate::systemd::{JobVerb, SystemdError, TransientUnit, Value};
 
@@ -31,26 +45,64 @@ impl ServiceRun<'_> {
         if step.kind == HookKind::Post && !self.ledger.owes_post(step.index, self.count_pre()) {
             return Ok(());
         }
-        let Some(hook) = self.configured(step) else {
+        let Some(hook) = self.configured(step.kind, step.index) else {
             let message = format!("the {} hook is not in the configuration any more", step.kind.as_str());
             return Err(Failure::new(Code::Hook, message));
         };
-        let unit = unit(&self.hook_name(step)?, &hook, &self.engine.path)?;
+        let result = self.run_hook(step, &hook).await;
+        if step.kind == HookKind::Pre && result.is_err() {
+            self.ledger.pre_failed = true;
+        }
+        result
+    }
+
+    async fn run_hook(&mut self, step: &HookStep, hook: &Hook) -> Result<(), Failure> {
+        if step.kind == HookKind::Pre {
+            // Those of the others were looked at with it, before anything began; what clears up must run.
+            hook.env_file.as_deref().and_then(loose).map_or(Ok(()), Err)?;
+        }
+        let name = self.hook_name(step.kind, step.index)?;
+        // Gone when this ends.
+        let variables = self.write_variables(&name, hook)?;
+        let files = variables.iter().map(|file| file.to_path_buf()).chain(hook.env_file.clone());
+        let unit = self.hook_unit(name, hook, files)?;
         let began = Instant::now();
-        let (ended, output) = self.run_unit(&unit, hook.timeout.duration()).await?;
+        let (ended, output) = self.run_unit(&unit, step.kind, hook.timeout.duration()).await?;
         let late = began.elapsed() >= hook.timeout.duration();
         if ended.is_err()
             && let HookPlace::Container(_) = hook.place
         {
             // What runs in the container is no child of the unit.
-            end_marked(&unit.name);
+            end_marked(&unit.name, KILL_AFTER).await;
         }
         let lines: Vec<String> = last_lines(&output);
         if !lines.is_empty() {
             let (service, label) = (self.service(), step.label.clone());
             self.tell(Body::HookOutput { service, kind: step.kind, label, lines: lines.clone() });
         }
-        ended.map_err(|error| failed(step, late, &error, &lines))
+        match ended {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.hook_failure(step, late, &error, &lines).await),
+        }
+    }
+
+    /// Ends the hook that ran when the run died: a unit of its own outlives it. What clears up after a hook must not run
+    /// beside it, and begins anew where it was cut off itself.
+    pub(super) async fn end_hook_left(&mut self) {
+        let Some((kind, index)) = self.ledger.hook else { return };
+        let Ok(name) = self.hook_name(kind, index) else { return };
+        let ended = self.engine.outside.systemd.run_job(JobVerb::Stop, &name, KILL_AFTER + MARGIN).await;
+        if let Err(error) = ended.or_else(is_gone) {
+            // What clears up runs all the same: nobody would do so later.
+            let message = format!("the {} hook of the run that died could not be ended", kind.as_str());
+            self.report.failures.push(Failure::new(Code::Failed, message).because(error.to_string()));
+        }
+        let is_on_host = |hook: Hook| hook.place == HookPlace::Host;
+        if !self.configured(kind, index).is_some_and(is_on_host) {
+            end_marked(&name, KILL_AFTER).await;
+        }
+        // It may have had none.
+        let _ = fs::remove_file(self.variables_file(&name));
     }
 
     fn count_pre(&self) -> usize {
@@ -58,27 +110,89 @@ impl ServiceRun<'_> {
         service.map_or(0, |service| service.backup.hooks.pre.len())
     }
 
-    fn configured(&self, step: &HookStep) -> Option<Hook> {
+    fn configured(&self, kind: HookKind, index: usize) -> Option<Hook> {
         let hooks = &self.engine.config.services.get(&self.plan.service)?.backup.hooks;
-        let list = match step.kind {
+        let list = match kind {
             HookKind::Pre => &hooks.pre,
             HookKind::Post => &hooks.post,
             HookKind::OnFailure => &hooks.on_failure,
         };
-        list.get(step.index).cloned()
+        list.get(index).cloned()
     }
 
-    fn hook_name(&self, step: &HookStep) -> Result<UnitName, Failure> {
+    fn hook_name(&self, kind: HookKind, index: usize) -> Result<UnitName, Failure> {
         let (run, service) = (&self.engine.run, &self.plan.service);
-        let kind = step.kind.as_str().to_ascii_lowercase();
-        let name = format!("svc-hook-{run}-{service}-{kind}-{}.service", step.index);
+        let kind = kind.as_str().to_ascii_lowercase();
+        let name = format!("svc-hook-{run}-{service}-{kind}-{index}.service");
         name.parse().map_err(|error| Failure::from_error(Code::Internal, &error))
     }
 
-    /// Runs a oneshot unit; what it wrote, and how it ended. A cancel ends it.
+    /// Where the variables of a hook lie while it runs: in the run's directory.
+    fn variables_file(&self, name: &UnitName) -> PathBuf {
+        self.engine.scope.runs_dir().join(self.engine.run.as_str()).join(format!("{name}.env"))
+    }
+
+    /// Writes down a hook's own variables for systemd: everybody can read the settings of a unit.
+    fn write_variables(&self, name: &UnitName, hook: &Hook) -> Result<Option<TempPath>, Failure> {
+        if hook.env.is_empty() {
+            return Ok(None);
+        }
+        let file = self.variables_file(name);
+        let written = durable::replace(&file, env_file::text(&hook.env).as_bytes(), 0o600)
+            .and_then(|()| TempPath::try_from_path(&file));
+        written.map(Some).map_err(|error| {
+            let is_full = error.kind() == io::ErrorKind::StorageFull;
+            let code = if is_full { Code::NoSpace } else { Code::Hook };
+            let message = format!("the variables of a hook cannot be written to `{}`", file.display());
+            Failure::new(code, message).because(error.to_string())
+        })
+    }
+
+    /// The unit that runs a hook, with variables from these files.
+    fn hook_unit(
+        &self,
+        name: UnitName,
+        hook: &Hook,
+        files: impl Iterator<Item = PathBuf>,
+    ) -> Result<TransientUnit, Failure> {
+        // The hook's own PATH wins.
+        let mut variables = vec![format!("PATH={}", self.engine.path), format!("{MARK}={name}")];
+        if let HookPlace::Container(_) = hook.place {
+            // Its command line knows nothing of what is configured here.
+            variables.push(format!("DOCKER_HOST=unix://{}", self.engine.scope.engine_socket.display()));
+        }
+        let files: Vec<String> = files.map(|file| file.to_string_lossy().into_owned()).collect();
+        let mut properties = vec![
+            ("Description", Value::Text(format!("svc hook {name}"))),
+            ("Type", Value::Text("oneshot".to_owned())),
+            ("ExecStart", Value::Command(argv(hook)?)),
+            ("Environment", Value::Texts(variables)),
+            ("TimeoutStartUSec", Value::Number(micros(hook.timeout.duration()))),
+            ("TimeoutStopUSec", Value::Number(micros(KILL_AFTER))),
+            ("KillMode", Value::Text("control-group".to_owned())),
+            ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
+            ("WorkingDirectory", Value::Text("/".to_owned())),
+        ];
+        if !files.is_empty() {
+            properties.push(("EnvironmentFiles", Value::EnvironmentFiles(files)));
+        }
+        Ok(TransientUnit { name, properties })
+    }
+
+    /// Ends when a hook of this kind is not to go on.
+    async fn called_off(&self, kind: HookKind) {
+        match kind {
+            HookKind::Pre => self.engine.cancel.token().cancelled().await,
+            HookKind::Post => std::future::pending().await,
+            HookKind::OnFailure => self.engine.cancel.hurried().await,
+        }
+    }
+
+    /// Runs a oneshot unit; what it wrote, and how it ended.
     async fn run_unit(
         &self,
         unit: &TransientUnit,
+        kind: HookKind,
         limit: Duration,
     ) -> Result<(Result<(), SystemdError>, Vec<u8>), Failure> {
         let broken = |error: &io::Error| Failure::from_error(Code::Internal, error);
@@ -91,45 +205,57 @@ impl ServiceRun<'_> {
         let reading = tokio::spawn(async move { read_end(&mut reader).await });
         let started = systemd.start_transient(unit, Some(theirs), limit + KILL_AFTER + MARGIN);
         let ended = tokio::select! {
-            ended = started => ended,
-            () = self.engine.cancel.token().cancelled() => {
+            biased;
+            () = self.called_off(kind) => {
                 let _ = systemd.run_job(JobVerb::Stop, &unit.name, KILL_AFTER + MARGIN).await;
                 let (verb, unit) = (JobVerb::Start.to_string(), unit.name.to_string());
-                Err(SystemdError::JobEnded { verb, unit, result: "canceled".to_owned() })
+                Err(SystemdError::JobEnded { verb, unit, result: CANCELED.to_owned() })
             }
+            ended = started => ended,
         };
         // With the unit's end all that could write is gone.
         let output = timeout(MARGIN, reading).await.ok().and_then(Result::ok).unwrap_or_default();
         Ok((ended, output))
     }
-}
 
-/// The unit that runs a hook.
-fn unit(name: &UnitName, hook: &Hook, path: &str) -> Result<TransientUnit, Failure> {
-    let mut variables: Vec<String> = hook.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // The hook's own PATH wins.
-    variables.insert(0, format!("PATH={path}"));
-    variables.push(format!("{MARK}={name}"));
-    let mut properties = vec![
-        ("Description", Value::Text(format!("svc hook {name}"))),
-        ("Type", Value::Text("oneshot".to_owned())),
-        ("ExecStart", Value::Command(argv(hook)?)),
-        ("Environment", Value::Texts(variables)),
-        ("TimeoutStartUSec", Value::Number(micros(hook.timeout.duration()))),
-        ("TimeoutStopUSec", Value::Number(micros(KILL_AFTER))),
-        ("KillMode", Value::Text("control-group".to_owned())),
-        ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
-        ("WorkingDirectory", Value::Text("/".to_owned())),
-    ];
-    if let Some(file) = &hook.env_file {
-        properties
-            .push(("EnvironmentFiles", Value::EnvironmentFiles(vec![file.to_string_lossy().into_owned()])));
+    /// What it means that a hook did not end well. What clears up and could not run leaves the service otherwise than it
+    /// was, until a recovery, at the next boot as it may be, makes up for it.
+    async fn hook_failure(
+        &self,
+        step: &HookStep,
+        late: bool,
+        error: &SystemdError,
+        lines: &[String],
+    ) -> Failure {
+        let failure = failed(step, late, error, lines);
+        let is_cancelled = matches!(error, SystemdError::JobEnded { result, .. } if result == CANCELED);
+        let is_pre = step.kind == HookKind::Pre;
+        if let Some(code) = self.engine.cancel.code().filter(|_| is_pre && is_cancelled) {
+            return Failure { code, ..failure };
+        }
+        let is_kept_off = matches!(error, SystemdError::Unreachable { .. });
+        match step.kind {
+            HookKind::Pre if self.engine.is_shutting_down().await => {
+                Failure { code: Code::Terminated, ..failure }
+            }
+            HookKind::Post if is_kept_off || self.engine.is_shutting_down().await => {
+                Failure { code: Code::NotResumed, ..failure }.hint("svc recover")
+            }
+            _ => failure,
+        }
     }
-    Ok(TransientUnit { name: name.clone(), properties })
 }
 
-/// The variable by which the processes of a hook in a container are known as svc's own.
-const MARK: &str = "SVC_HOOK";
+/// How systemd says that a job was taken back.
+const CANCELED: &str = "canceled";
+
+/// A unit that nobody knows any more has ended.
+fn is_gone(error: SystemdError) -> Result<(), SystemdError> {
+    match error {
+        SystemdError::NoUnit { .. } => Ok(()),
+        error => Err(error),
+    }
+}
 
 /// The hook's words; `env` finds the program. In a container the engine's command line runs it there, with its variables
 /// handed over by name, so that no value is an argument.
@@ -181,7 +307,7 @@ fn last_lines(output: &[u8]) -> Vec<String> {
 fn failed(step: &HookStep, late: bool, error: &SystemdError, lines: &[String]) -> Failure {
     let (kind, label) = (step.kind.as_str(), &step.label);
     let how = match error {
-        SystemdError::JobEnded { result, .. } if result == "canceled" => "was cancelled".to_owned(),
+        SystemdError::JobEnded { result, .. } if result == CANCELED => "was cancelled".to_owned(),
         // systemd's own word for that is `failed`, too.
         SystemdError::JobEnded { .. } if late => format!("did not end within {} s", step.timeout.as_secs()),
         SystemdError::JobEnded { .. } => "failed".to_owned(),
@@ -191,24 +317,6 @@ fn failed(step: &HookStep, late: bool, error: &SystemdError, lines: &[String]) -
     let code = if step.kind == HookKind::Pre { Code::Hook } else { Code::Partial };
     let failure = Failure::new(code, format!("the {kind} hook `{label}` {how}"));
     lines.iter().rev().take(5).rev().fold(failure, |failure, line| failure.because(line.clone()))
-}
-
-/// Ends the processes of a hook in a container: those that carry its mark, and nobody else's.
-fn end_marked(unit: &UnitName) {
-    let mark = format!("{MARK}={unit}");
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in processes {
-        let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
-        let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { continue };
-        let Ok(handle) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
-            continue;
-        };
-        // Read after it was opened: it is the process of the handle.
-        let variables = std::fs::read(process.path().join("environ")).unwrap_or_default();
-        if variables.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes()) {
-            let _ = rustix::process::pidfd_send_signal(&handle, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 fn micros(span: Duration) -> u64 {

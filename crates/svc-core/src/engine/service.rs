@@ -130,6 +130,9 @@ impl<'a> ServiceRun<'a> {
     }
 
     async fn run_steps(&mut self) {
+        if self.resumed {
+            self.end_hook_left().await;
+        }
         for (index, planned) in self.plan.steps.iter().enumerate() {
             // What is only cleaned up after a success is not worth undoing that success.
             let is_cleaning = matches!(planned.step, Step::DropStage { .. });

@@ -59,6 +59,7 @@ pub(super) fn service(
 fn sources(service: &Service, seen: &ObservedService) -> Result<Vec<PathBuf>, Vec<Failure>> {
     let (paths, mut failures): (Vec<_>, Vec<_>) =
         seen.sources.iter().partition_map(|source| source.path.clone());
+    failures.extend(seen.refused_hooks.iter().cloned());
     let stops = service.backup.quiesce != Quiesce::None;
     if let Some(missing) = seen.parts.missing_units.first().filter(|_| stops) {
         // Whether the service runs is not known then: it may run under another name.

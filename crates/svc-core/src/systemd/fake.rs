@@ -1,6 +1,7 @@
 //! A service manager in memory that behaves as the real one does, fails on demand and remembers what it was asked.
 
 mod jobs;
+mod transient;
 mod unit;
 
 #[cfg(test)]
@@ -16,7 +17,6 @@ use indexmap::IndexMap;
 pub use self::unit::FakeUnit;
 use super::{
     ActiveState, JobVerb, LoadState, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails,
-    Value,
 };
 use crate::names::UnitName;
 use crate::testing::{Script, When, unit_name};
@@ -352,43 +352,7 @@ impl Systemd for FakeSystemd {
         deadline: Duration,
     ) -> Result<(), SystemdError> {
         self.enter(SystemdCall::Transient(unit.clone())).await?;
-        let name = unit.name.clone();
-        let fault = self.lock().script.next(&(JobVerb::Start, name.clone()));
-        match fault {
-            Some(SystemdFault::Error(error)) => return Err(error),
-            Some(SystemdFault::Job(result)) => {
-                let (verb, unit) = (JobVerb::Start.to_string(), name.to_string());
-                return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
-            }
-            Some(SystemdFault::Late(result)) => {
-                let limit = unit.properties.iter().find_map(|(name, value)| match value {
-                    Value::Number(micros) if *name == "TimeoutStartUSec" => {
-                        Some(Duration::from_micros(*micros))
-                    }
-                    _ => None,
-                });
-                tokio::time::sleep(limit.unwrap_or(deadline)).await;
-                let (verb, unit) = (JobVerb::Start.to_string(), name.to_string());
-                return Err(SystemdError::JobEnded { verb, unit, result: result.to_owned() });
-            }
-            Some(SystemdFault::Slow(takes)) => tokio::time::sleep(takes.min(deadline)).await,
-            Some(SystemdFault::Hang) => tokio::time::sleep(deadline).await,
-            None => {}
-        }
-        if unit.properties.contains(&("Type", Value::Text("oneshot".to_owned()))) {
-            // It has begun and ended.
-            return Ok(());
-        }
-        let mut inner = self.lock();
-        if inner.stopping {
-            return Err(SystemdError::ShuttingDown { unit: name.to_string() });
-        }
-        if inner.find(&name).is_some_and(FakeUnit::is_up) {
-            let reason = format!("Unit {name} was already loaded or has a fragment file.");
-            return Err(SystemdError::Refused { action: format!("start `{name}`"), reason });
-        }
-        inner.units.insert(name, FakeUnit::new(unit.name.as_str()).active());
-        Ok(())
+        self.pass(unit, deadline).await
     }
 
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {

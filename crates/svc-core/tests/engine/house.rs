@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::tap::Tap;
 
 mod build;
+mod death;
 mod freezing;
 
 const UNITS: [&str; 5] = [

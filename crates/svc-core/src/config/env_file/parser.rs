@@ -317,5 +317,13 @@ mod tests {
             let text = format!("A='{value}'\n");
             prop_assert_eq!(&parse(text.as_bytes()).unwrap().variables["A"], &value);
         }
+
+        #[test]
+        fn what_is_written_for_systemd_is_read_back_as_it_was(values in proptest::collection::vec("[^\0]*", 0..4)) {
+            let names = ["A", "B", "C"].map(str::to_owned);
+            let variables: indexmap::IndexMap<String, String> = names.into_iter().zip(values).collect();
+            let read = parse(crate::config::env_file::text(&variables).as_bytes()).unwrap();
+            prop_assert_eq!((read.variables, read.odd_lines), (variables, Vec::new()));
+        }
     }
 }

@@ -42,6 +42,9 @@ impl Inner {
         }
         unit.enter(ActiveState::Inactive);
         let (primary, parts) = (unit.name.clone(), unit.consists_of.clone());
+        if unit.passes() {
+            self.units.shift_remove(&primary);
+        }
         changed.push((JobVerb::Stop, primary));
         for part in &parts {
             self.stop(part, changed);

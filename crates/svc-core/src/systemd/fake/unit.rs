@@ -17,6 +17,8 @@ enum Kind {
     Oneshot,
     /// It ends, and the unit stays active.
     Remains,
+    /// It ends, and with it the unit is gone: it has no file.
+    Passes,
 }
 
 /// A unit of the fake manager, inactive and loaded unless told otherwise.
@@ -231,6 +233,15 @@ impl FakeUnit {
     pub fn unfreezable(mut self) -> Self {
         self.freezable = false;
         self
+    }
+
+    /// A oneshot unit without a file.
+    pub(super) fn passing(name: &UnitName) -> Self {
+        Self { kind: Kind::Passes, ..Self::blank(name) }
+    }
+
+    pub(super) fn passes(&self) -> bool {
+        self.kind == Kind::Passes
     }
 
     pub(super) fn is_up(&self) -> bool {
