@@ -62,7 +62,7 @@ pub fn recover(events: &[Event], now: Timestamp) -> Option<Recovery> {
     for service in &plan.services {
         let trace = Trace::of(service, events, now);
         match trace.report.clone() {
-            Some(report) if report.code != Code::NotResumed => recovery.settled.push(report),
+            Some(report) if !report.owes() => recovery.settled.push(report),
             None if !trace.began => recovery.settled.push(never_begun(service)),
             _ => {
                 let unfinished = trace.unfinished(&plan.goal);
