@@ -20,6 +20,7 @@ use crate::{Homeserver, wait};
 
 use rehearsal::Rehearsal;
 
+pub use events::{epoch_millis, start_ms};
 pub use random::Dice;
 pub use summary::Summary;
 

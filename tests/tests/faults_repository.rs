@@ -6,6 +6,8 @@ use anyhow::Result;
 use svc_tests::Homeserver;
 
 const LONG: Duration = Duration::from_mins(2);
+/// The repository by the real restic.
+const RESTIC: &str = "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
 /// Names the repositories, which today's format only implies; `local` has these fields besides.
 fn name_repositories(server: &Homeserver, local: &str) -> Result<()> {
@@ -90,17 +92,28 @@ fn fault_18_a_wrong_password_is_tried_once_before_anything_stops() -> Result<()>
 fn fault_19_a_repository_that_is_missing_not_mounted_or_another_is_never_made_nor_used() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs_since()?;
-    name_repositories(&server, "{mountPoint: \"/mnt/backup\", id: (\"1\" * 64)}")?;
+    let id = server.home.check(&format!("{RESTIC} cat config | jq -r .id"))?;
+    let pinned = format!("{{mountPoint: \"/mnt/backup\", id: \"{}\"}}", id.trim());
+    name_repositories(&server, &pinned)?;
+    let swap = format!("mv /mnt/backup/restic /mnt/backup/elsewhere; {RESTIC} init --quiet");
+    server.home.check(&swap)?;
+    let files = "find /mnt/backup/restic -type f | sort";
+    let made = server.home.check(files)?;
     let other = server.svc("backup local notes")?;
     assert_eq!(other.code, 20, "{other}");
-    name_repositories(&server, "{mountPoint: \"/mnt/backup\"}")?;
-    server.home.check("mv /mnt/backup/restic /mnt/backup/elsewhere")?;
+    assert_eq!(server.home.check(files)?, made, "it is used");
+    server.home.check("rm -r /mnt/backup/restic")?;
     let missing = server.svc("backup local notes")?;
     assert_eq!(missing.code, 10, "{missing}");
     server.home.check("umount /mnt/backup")?;
     let unmounted = server.svc("backup local notes")?;
     assert_eq!(unmounted.code, 15, "{unmounted}");
-    assert_eq!(server.home.check("ls -A /mnt/backup")?, "");
+    assert_eq!(server.home.check("ls -A /mnt/backup")?, "", "made below the place where its disk belongs");
+    server.home.check(
+        "systemctl start mnt-backup.mount && rm -rf /mnt/backup/restic && mv /mnt/backup/elsewhere /mnt/backup/restic",
+    )?;
+    let back = server.svc("backup local notes --dry-run")?;
+    assert_eq!(back.code, 0, "the one that is pinned: {back}");
     assert_eq!(server.runs_since()?, before);
     Ok(())
 }
@@ -189,6 +202,29 @@ fn fault_23_a_source_that_is_gone_is_refused_before_anything_stops() -> Result<(
     assert!(backup.stderr.contains("/data/paperless/consume"), "{backup}");
     assert_eq!(server.runs_since()?, before);
     assert_eq!(server.snapshots("local", "paperless")?, 0);
+    Ok(())
+}
+
+#[test]
+fn fault_23_a_volume_that_is_gone_is_refused_before_anything_stops() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.configure(".services.paperless.backup.volumes += [\"paperless_extra\"]")?;
+    server.home.check(
+        "docker volume create paperless_extra && touch /var/lib/docker/volumes/paperless_extra/_data/file",
+    )?;
+    let there = server.svc("backup local paperless")?;
+    assert_eq!(there.code, 0, "{there}");
+    let before = server.runs_since()?;
+    server.home.check("docker volume rm paperless_extra")?;
+    let gone = server.svc("backup local paperless")?;
+    assert_eq!(gone.code, 4, "{gone}");
+    assert!(gone.stderr.contains("paperless_extra"), "{gone}");
+    assert_eq!((server.runs_since()?, server.snapshots("local", "paperless")?), (before, 1));
+    assert_eq!(
+        server.home.check("docker volume ls -q | grep -c paperless_extra || true")?,
+        "0\n",
+        "it was made anew"
+    );
     Ok(())
 }
 

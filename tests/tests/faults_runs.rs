@@ -1,5 +1,6 @@
 //! Runs and those who watch, share, cancel or hook into them: rows of the fault matrix that are about the run itself.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -58,6 +59,52 @@ fn fault_01_a_container_that_still_stops_when_the_run_dies_runs_again() -> Resul
     Ok(())
 }
 
+/// The names in these targets of a log.
+fn names(targets: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
+    let name = |target: Value| Some(target.as_object()?.values().next()?.as_str()?.to_owned());
+    targets.into_iter().filter_map(name).collect()
+}
+
+#[test]
+fn fault_01_status_is_5_until_a_recovery_started_exactly_what_was_recorded_and_stopped() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let home = &server.home;
+    home.check("docker stop paperless-web-1")?;
+    let before = server.runs()?;
+    server.freeze_nothing()?;
+    server.make_backups_fail(WAIT)?;
+    let run = home.check("svc backup local paperless --detach")?.trim().to_owned();
+    wait_until_down(&server)?;
+    let log = format!("/var/lib/svc/runs/{run}/log.jsonl");
+    let saves = || Ok(home.read(&log)?.contains("\"do\":\"backup\""));
+    ensure!(wait::until(LIMIT, saves)?, "nothing is saved");
+    // Nobody recovers by itself any more; the run has been told already that somebody will.
+    home.check("systemctl mask --quiet svc-recover@.service")?;
+    let since = home.check(&format!(
+        "date +%s.%N; systemctl kill -s KILL --kill-whom=main svc-run-{run}
+         while systemctl is-active --quiet svc-run-{run}; do sleep 0.05; done"
+    ))?;
+    let left = server.svc("status paperless")?;
+    assert_eq!((left.code, server.runs()?.contains("paperless-db-1")), (5, false), "{left}");
+    let events = home.read(&log)?.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let prior = events.iter().find(|event| event["event"] == "priorState").context("nothing was recorded")?;
+    let running = names(prior["running"].as_array().context("no list")?.iter().cloned());
+    let stopped =
+        names(events.iter().filter(|event| event["event"] == "stopped").map(|event| event["target"].clone()));
+    home.check("systemctl unmask svc-recover@.service; rm /run/fault")?;
+    let recovered = server.svc("recover")?;
+    assert_eq!((recovered.code, server.runs()?), (0, before), "{recovered}");
+    let started = home.check(&format!(
+        "docker events --since {} --until $(date +%s.%N) --filter event=start --format '{{{{.Actor.Attributes.name}}}}'",
+        since.trim()
+    ))?;
+    let started: BTreeSet<String> = started.lines().map(str::to_owned).collect();
+    let owed: BTreeSet<String> = running.intersection(&stopped).cloned().collect();
+    assert_eq!((started, owed.contains("paperless-db-1")), (owed, true));
+    assert_ne!(server.svc("status paperless")?.code, 5);
+    Ok(())
+}
+
 #[test]
 fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
@@ -73,7 +120,11 @@ fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Re
     killed.signal(Signal::KILL)?;
     client.signal(Signal::KILL)?;
     ensure!(client.wait_within(LIMIT)?.code == 137);
+    let late = server.home.spawn("exec svc attach")?;
+    late.wait_for_stdout("backing up to local", LIMIT)?;
     server.home.check("touch /run/go")?;
+    let late = late.wait_within(LIMIT)?;
+    assert_eq!(late.code, 0, "{late}");
     let seen = watcher.wait_within(LIMIT)?;
     assert_eq!(seen.code, 0, "{seen}");
     assert!(seen.stdout.lines().last().is_some_and(|last| last.contains("runFinished")), "{seen}");

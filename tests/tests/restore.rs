@@ -78,3 +78,39 @@ fn a_restore_without_a_terminal_needs_yes() -> Result<()> {
     assert_eq!(server.notes()?.lines().next(), notes.lines().next());
     Ok(())
 }
+
+#[test]
+fn fault_51_a_mount_at_or_below_a_target_is_refused_before_anything_stops_and_stays() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let target = "/data/paperless/consume";
+    server.home.check(&format!(
+        "mkdir -p {target}/inbox /srv/other && echo other > /srv/other/file && echo mine > {target}/inbox/file"
+    ))?;
+    let saved = server.svc("backup local paperless")?;
+    assert_eq!(saved.code, 0, "{saved}");
+    server.home.check(&format!("echo later > {target}/later"))?;
+    let data = || {
+        server.home.check(&format!(
+            "cd / && find data/paperless srv/other var/lib/docker/volumes/paperless_media -type f -exec sha256sum {{}} + | sort -k2
+             findmnt -rn -o TARGET,SOURCE | grep -e {target} -e /srv/other"
+        ))
+    };
+    for place in [format!("{target}/inbox"), target.to_owned()] {
+        server.home.check(&format!("mount --bind /srv/other {place}"))?;
+        let (before, held) = (server.runs_since()?, data()?);
+        let refused = server.svc("restore local paperless --yes")?;
+        assert_eq!(refused.code, 20, "{refused}");
+        assert!(refused.stderr.contains(&place), "{refused}");
+        assert_eq!((server.runs_since()?, data()?), (before, held), "{place}");
+        let stages = server.home.check("find / /data -xdev -name '.svc-stage-*' 2>/dev/null; true")?;
+        assert_eq!(stages, "");
+        server.home.check(&format!("umount {place}"))?;
+    }
+    let restored = server.svc("restore local paperless --yes")?;
+    assert_eq!(restored.code, 0, "{restored}");
+    assert_eq!(
+        server.home.check(&format!("ls {target}/later 2>/dev/null; cat {target}/inbox/file"))?,
+        "mine\n"
+    );
+    Ok(())
+}

@@ -15,7 +15,7 @@ use crate::event::{Body, Event};
 use crate::freeze::FrozenCopy;
 use crate::names::{RepositoryName, RunId, ServiceName};
 use crate::plan::{Plan, Step};
-use crate::report::Report;
+use crate::report::{Report, is_false};
 use crate::run_log;
 
 pub use cut_off::{CutOff, cut_off};
@@ -39,6 +39,9 @@ pub struct RunSummary {
     /// What has become of it.
     #[serde(flatten)]
     pub fate: Fate,
+    /// It ended, and had not brought all back that it had stopped.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub owes: bool,
     /// How long it took, in milliseconds.
     pub took_ms: Option<u64>,
     /// The longest time that a service was down for it, in milliseconds.
@@ -131,6 +134,7 @@ fn summary_of(run: &RunId, first: Option<&Event>, last: Option<&Event>, held: bo
         services,
         repositories,
         fate,
+        owes: report.is_some_and(Report::owes),
         took_ms: report.map(|report| report.took_ms),
         downtime_ms: downtimes.max(),
         frozen,

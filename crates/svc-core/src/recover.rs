@@ -62,7 +62,7 @@ pub fn recover(events: &[Event], now: Timestamp) -> Option<Recovery> {
     for service in &plan.services {
         let trace = Trace::of(service, events, now);
         match trace.report.clone() {
-            Some(report) if report.code != Code::NotResumed => match trace.unclosed(&report) {
+            Some(report) if !report.owes() => match trace.unclosed(&report) {
                 Some(unfinished) => recovery.add(unfinished),
                 None => recovery.settled.push(report),
             },

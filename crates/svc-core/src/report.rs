@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName, SnapshotId};
+use crate::plan::Target;
 use crate::restic::Counts;
 
 /// How a run ended.
@@ -27,8 +28,16 @@ pub struct Report {
     pub services: Vec<ServiceReport>,
 }
 
+impl Report {
+    /// Whether it left a service otherwise than it found it.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.services.iter().any(ServiceReport::owes)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-const fn is_false(value: &bool) -> bool {
+pub(crate) const fn is_false(value: &bool) -> bool {
     !*value
 }
 
@@ -58,6 +67,9 @@ pub struct ServiceReport {
     /// Directories that hold the replaced data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<PathBuf>,
+    /// What ran before, was stopped, and does not run again: who recovers the run starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub down: Vec<Target>,
     /// How long it was down, in milliseconds; nothing: it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downtime_ms: Option<u64>,
@@ -78,9 +90,16 @@ impl ServiceReport {
             forgotten: Vec::new(),
             restored: None,
             kept: Vec::new(),
+            down: Vec::new(),
             downtime_ms: None,
             took_ms: 0,
         }
+    }
+
+    /// Whether the run left the service otherwise than it found it: there is something left to do.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.code == Code::NotResumed || !self.down.is_empty()
     }
 }
 

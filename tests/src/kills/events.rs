@@ -41,8 +41,10 @@ pub(super) fn killed_in(events: &[Value]) -> Option<String> {
     Some(place(events.get(..death(events)).unwrap_or(events))?.step)
 }
 
-/// From this moment, in milliseconds since 1970, to the first step of the recovery that started something.
-pub(super) fn start_ms(events: &[Value], killed: u64) -> Option<u64> {
+/// From this moment, in milliseconds since 1970, to the first step of the recovery that started something; nothing: it
+/// started nothing.
+#[must_use]
+pub fn start_ms(events: &[Value], killed: u64) -> Option<u64> {
     let rest = events.get(death(events)..)?;
     let started = rest.iter().position(|event| event["event"] == "started")?;
     let ordered = rest.get(..started)?.iter().rfind(|event| event["event"] == "stepStarted")?;
@@ -54,8 +56,9 @@ fn death(events: &[Value]) -> usize {
     events.iter().position(|event| event["event"] == "recovering").unwrap_or(events.len())
 }
 
-/// Of an RFC 3339 time in UTC, with the help of `date`, for the tests have no library of dates.
-fn epoch_millis(at: &str) -> Option<u64> {
+/// Of a time in UTC, as RFC 3339 or systemd writes it, with the help of `date`, for the tests have no library of dates.
+#[must_use]
+pub fn epoch_millis(at: &str) -> Option<u64> {
     let output = std::process::Command::new("date").args(["-d", at, "+%s%3N"]).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

@@ -44,7 +44,7 @@ struct Mark {
 
 impl ServiceRun<'_> {
     /// Waits until all targets work, and the containers that a compose unit among them brought up. A failure of what
-    /// ran before is a 5, of what is new a 17.
+    /// ran before is a 5, of what is new a 17. A machine that goes down stops everything itself, and is not held up.
     pub(super) async fn await_health(
         &mut self,
         targets: &[Target],
@@ -59,7 +59,7 @@ impl ServiceRun<'_> {
             for (target, look) in self.look(&targets).await {
                 match look {
                     Look::Well => {}
-                    Look::Ended(how) => return Err(self.unhealthy(when, &target, &how)),
+                    Look::Ended(how) => return Err(self.unhealthy(when, &target, &how).await),
                     Look::Waiting(how) => open = Some((target, how)),
                     Look::Running(mark) => {
                         if !mark.is_old((self.engine.now)()) && !is_steady(&mut steady, &target, mark) {
@@ -69,14 +69,19 @@ impl ServiceRun<'_> {
                 }
             }
             let Some((target, how)) = open else { return Ok(()) };
-            if Instant::now() >= deadline {
-                return Err(self.unhealthy(when, &target, &format!("{how} after {} s", timeout.as_secs())));
+            if Instant::now() >= deadline || self.engine.is_shutting_down().await {
+                let how = format!("{how} after {} s", timeout.as_secs());
+                return Err(self.unhealthy(when, &target, &how).await);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    fn unhealthy(&self, when: When, target: &Target, how: &str) -> Failure {
+    async fn unhealthy(&self, when: When, target: &Target, how: &str) -> Failure {
+        if self.engine.is_shutting_down().await {
+            let message = format!("whether `{target}` works is not known: the machine is shutting down");
+            return Failure::new(Code::Terminated, message);
+        }
         let message = format!("`{target}` of `{}` {how}", self.plan.service);
         let failure = Failure::new(Code::UnitOrContainer, message);
         let failure = failure.hint(format!("svc logs {}", self.plan.service));

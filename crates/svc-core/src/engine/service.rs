@@ -210,9 +210,8 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
-    /// Says 5 when something that was to run again does not, whatever the reason: no fault of svc's own may hide it.
+    /// Says what was to run again and does not; and 5, whatever the reason: no fault of svc's own may hide it.
     fn report_owed(&mut self) {
-        let is_said = |failure: &Failure| matches!(failure.code, Code::NotResumed | Code::Terminated);
         let resumes = |planned: &PlannedStep, target: &Target| match &planned.step {
             Step::Resume { targets } => targets.contains(target),
             _ => false,
@@ -220,10 +219,12 @@ impl<'a> ServiceRun<'a> {
         let returns = |target: &&Target| {
             self.ledger.owes(target) && self.plan.steps.iter().any(|planned| resumes(planned, target))
         };
+        self.report.down = self.ledger.stopped.iter().filter(returns).cloned().collect();
+        let is_said = |failure: &Failure| matches!(failure.code, Code::NotResumed | Code::Terminated);
         if self.report.failures.iter().any(is_said) {
             return;
         }
-        if let Some(target) = self.ledger.stopped.iter().find(returns) {
+        if let Some(target) = self.report.down.first() {
             let failure = Failure::new(Code::NotResumed, format!("`{target}` was not started again"));
             let hint = format!("svc start {}", self.plan.service);
             self.report.failures.push(failure.hint(hint));

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::code::Code;
 use crate::event::{Body, Event};
 use crate::goal::Goal;
 use crate::names::{RunId, ServiceName};
@@ -37,7 +36,7 @@ pub fn cut_off(run: &RunId, events: &[Event]) -> Vec<CutOff> {
     // What `svc stop` stopped is as it should be.
     let is_stop = matches!(view.plan.as_ref().map(|plan| &plan.goal), Some(Goal::Stop { .. }));
     let is_left = |service: &ServiceView| match &service.report {
-        Some(report) => report.code == Code::NotResumed,
+        Some(report) => report.owes(),
         None => crashed && service.began.is_some(),
     };
     let left = view.services.iter().filter(|(_, service)| is_left(service));
@@ -48,7 +47,7 @@ pub fn cut_off(run: &RunId, events: &[Event]) -> Vec<CutOff> {
             service: name.clone(),
             crashed,
             phase: step.map(|step| step.phase().to_owned()),
-            down: if is_stop { Vec::new() } else { down(service, step, &prior(events, name)) },
+            down: if is_stop { Vec::new() } else { owed(service, step, &prior(events, name)) },
             exchanging: matches!(step, Some(Step::Exchange { .. } | Step::Revert { .. })),
         }
     })
@@ -62,6 +61,12 @@ fn prior(events: &[Event], name: &ServiceName) -> Vec<Target> {
         _ => None,
     });
     noted.unwrap_or_default()
+}
+
+/// What its own report says; without one, what the events do.
+fn owed(service: &ServiceView, step: Option<&Step>, prior: &[Target]) -> Vec<Target> {
+    let said = service.report.as_ref().map(|report| &report.down).filter(|down| !down.is_empty());
+    said.cloned().unwrap_or_else(|| down(service, step, prior))
 }
 
 /// What was stopped and not started again, and what the step under way may have stopped.

@@ -67,6 +67,21 @@ fn a_run_is_at_work_has_ended_or_has_crashed() {
 }
 
 #[test]
+fn a_run_owes_what_its_report_says_is_down_and_in_older_logs_what_its_code_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let owes = |pid: u32, end: &serde_json::Value| {
+        let run = id(noon(), pid);
+        drop(write(directory.path(), &run, &[started("backup"), end.clone()]));
+        summary(directory.path(), &run).unwrap().owes
+    };
+    assert!(owes(1, &finished("notResumed")));
+    let mut shut_down = finished("terminated");
+    assert!(!owes(2, &shut_down));
+    shut_down["report"]["services"][0]["down"] = json!([unit("notes.service")]);
+    assert!(owes(3, &shut_down));
+}
+
+#[test]
 fn runs_come_newest_first_and_other_things_are_passed_over() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(runs(&directory.path().join("missing")).unwrap(), []);

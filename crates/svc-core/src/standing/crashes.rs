@@ -20,14 +20,11 @@ pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
     for run in history::runs(directory)? {
         // One that vanishes meanwhile is none.
         let Ok(summary) = history::summary(directory, &run) else { continue };
-        let cuts = match summary.fate {
-            Fate::Crashed
-            | Fate::Ended { code: Code::NotResumed }
-            | Fate::Recovered { code: Code::NotResumed } => {
-                let events = run_log::read(&history::log(directory, &run)).unwrap_or_default();
-                cut_off(&run, &events)
-            }
-            Fate::Ended { .. } | Fate::Recovered { .. } | Fate::Running => Vec::new(),
+        let cuts = if summary.fate == Fate::Crashed || summary.owes {
+            let events = run_log::read(&history::log(directory, &run)).unwrap_or_default();
+            cut_off(&run, &events)
+        } else {
+            Vec::new()
         };
         let is_cut = |service: &ServiceName| cuts.iter().any(|cut| cut.service == *service);
         let ended: Vec<ServiceName> = match summary.fate {
@@ -42,8 +39,8 @@ pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
     Ok(left)
 }
 
-/// The runs whose work another process has to end, oldest first: those that died; and where it is wished, those that
-/// ended and could not bring everything back.
+/// The runs whose work another process has to end, oldest first: those that died, or that the machine went down under;
+/// and where it is wished, those that ended and could not bring everything back.
 ///
 /// # Errors
 /// When the directory cannot be read.
@@ -74,9 +71,11 @@ impl Unfinished<'_> {
         match summary.fate {
             // One that never began owes nothing.
             Fate::Crashed => summary.began.is_some(),
-            Fate::Recovered { code: Code::NotResumed } => self.is_left(run),
+            // It tried all it could, and said so.
             Fate::Ended { code: Code::NotResumed } => self.also_ended && self.is_left(run),
-            Fate::Ended { .. } | Fate::Recovered { .. } | Fate::Running => false,
+            // The machine went down under it, or under its recovery: nobody has tried since.
+            Fate::Ended { .. } | Fate::Recovered { .. } => summary.owes && self.is_left(run),
+            Fate::Running => false,
         }
     }
 

@@ -234,6 +234,24 @@ async fn a_shutdown_during_a_backup_ends_it_without_retries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_right_after_the_start_is_not_held_up_by_a_look_at_health() {
+    for is_reachable in [false, true] {
+        let house = House::new();
+        let (systemd, docker) = (house.systemd.clone(), house.docker.clone());
+        house.docker.on_done(DockerVerb::Start, WEB, move || {
+            systemd.set_stopping(true);
+            docker.exit(WEB, 0);
+            docker.set_reachable(is_reachable);
+        });
+        let began = tokio::time::Instant::now();
+        let outcome = house.run(&backup(&["paperless"])).await;
+        assert_eq!(outcome.code(), 143, "{}", outcome.messages("paperless"));
+        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+        assert!(!outcome.report.owes(), "Docker itself starts what ran: {:?}", outcome.report);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_stopped_by_itself_before_the_run_is_no_downtime_of_it() {
     let house = House::new();
     let plan = house.plan(&backup(&["notes"])).await;
