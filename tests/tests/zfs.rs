@@ -1,5 +1,5 @@
 //! Backups of services on ZFS: Debian's zfs-fuse, which shows no `.zfs` directory, so that svc reads clones. The other way,
-//! through that directory, is tested with a `zfs` that answers as OpenZFS does: its module is in no kernel here.
+//! through that directory, is tested with a `zfs` that answers as `OpenZFS` does: its module is in no kernel here.
 
 use std::time::Duration;
 
