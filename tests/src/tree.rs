@@ -22,6 +22,9 @@ use crate::{
 /// The Debian release in the boxes, whatever the host's is.
 const RELEASE: &str = "trixie";
 
+/// Releases with another restic: one that is too old, and the newest there is. Each lies in [`other_restic`].
+const OTHER_RESTICS: &[&str] = &["bookworm", "sid"];
+
 /// What a homeserver has, and what the tests use to look into one.
 const PACKAGES: &[&str] = &[
     "acl",
@@ -36,6 +39,7 @@ const PACKAGES: &[&str] = &[
     "docker-compose",
     "docker.io",
     "e2fsprogs",
+    "faketime",
     "fish",
     "fuse3",
     "git",
@@ -61,6 +65,7 @@ const PACKAGES: &[&str] = &[
     "systemd-sysv",
     "tmux",
     "xfsprogs",
+    "zfs-fuse",
     "zsh",
 ];
 
@@ -79,8 +84,11 @@ const MASKED: &[&str] = &[
 ];
 
 /// Units that are for the boxes that want them.
-const DISABLED: &[&str] =
-    &["multi-user.target.wants/postgresql.service", "multi-user.target.wants/ssh.service"];
+const DISABLED: &[&str] = &[
+    "multi-user.target.wants/postgresql.service",
+    "multi-user.target.wants/ssh.service",
+    "sysinit.target.wants/zfs-fuse.service",
+];
 
 /// Translations and manuals, which cost a third of the time.
 const UNWANTED: &[&str] =
@@ -92,16 +100,22 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 /// The tree that all boxes descend from, built now if it is not in the cache.
 pub fn pristine(store: &Store) -> Result<Template> {
     let fixtures = fixtures("box");
-    let mut parts: Vec<Vec<u8>> =
-        [PACKAGES, MASKED, DISABLED, UNWANTED].concat().iter().map(|part| (*part).into()).collect();
+    let mut parts: Vec<Vec<u8>> = [PACKAGES, OTHER_RESTICS, MASKED, DISABLED, UNWANTED]
+        .concat()
+        .iter()
+        .map(|part| (*part).into())
+        .collect();
     parts.push(RELEASE.into());
     parts.push(include_bytes!("tree.rs").into());
     parts.push(fingerprint(&fixtures)?.into());
     let directory = cached(store, &format!("trees/{}", short_hash(parts)), |directory| {
-        say("building the boxes' Debian tree (half a minute)");
+        say("building the boxes' Debian tree (a minute)");
         let tree = Template::at(directory.into());
         store.create(&tree.root())?;
         bootstrap(&tree.root(), PACKAGES, &[])?;
+        for release in OTHER_RESTICS {
+            add_other_restic(&directory.join("other"), release, &tree.root())?;
+        }
         copy_tree(&fixtures, &tree.root())?;
         configure(&tree.root())?;
         tree.finish(&Description { hostname: None, disks: Vec::new() })
@@ -136,16 +150,10 @@ pub(crate) fn cached(store: &Store, below: &str, build: impl FnOnce(&Path) -> Re
 pub(crate) fn bootstrap(target: &Path, packages: &[&str], unwanted: &[&str]) -> Result<()> {
     let mirror = mirror::find()?;
     let excluded = UNWANTED.iter().chain(unwanted).map(|path| format!("--dpkgopt=path-exclude={path}"));
-    let keyring = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
-    if !keyring.exists() {
-        bail!("Debian's keys are missing: install the package `debian-archive-keyring`");
-    }
     output(
-        Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io"])
-            .arg("--aptopt=APT::Install-Recommends \"false\"")
+        mmdebstrap("minbase")?
+            .arg("--dpkgopt=force-unsafe-io")
             .args(excluded)
-            .arg(format!("--keyring={}", keyring.display()))
             .arg(format!("--include={}", packages.join(",")))
             // Beside the target: `/tmp` may be too small.
             .env("TMPDIR", target.parent().unwrap_or(target))
@@ -154,6 +162,43 @@ pub(crate) fn bootstrap(target: &Path, packages: &[&str], unwanted: &[&str]) -> 
             .arg(&mirror),
     )
     .with_context(|| format!("cannot build a Debian tree from `{mirror}`"))?;
+    Ok(())
+}
+
+fn mmdebstrap(variant: &str) -> Result<Command> {
+    let keyring = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
+    if !keyring.exists() {
+        bail!("Debian's keys are missing: install the package `debian-archive-keyring`");
+    }
+    let mut command = Command::new("mmdebstrap");
+    command.arg("--quiet").arg(format!("--variant={variant}"));
+    command.arg("--aptopt=APT::Install-Recommends \"false\"");
+    command.arg(format!("--keyring={}", keyring.display()));
+    Ok(command)
+}
+
+/// Where in a box the restic of another release lies, `bookworm` or `sid`.
+#[must_use]
+pub fn other_restic(release: &str) -> String {
+    format!("/opt/restic/{release}")
+}
+
+/// Takes only the program: it needs nothing but the C library.
+fn add_other_restic(unpacked: &Path, release: &str, root: &Path) -> Result<()> {
+    let program = "/usr/bin/restic";
+    output(
+        mmdebstrap("extract")?
+            .args(["--dpkgopt=path-exclude=*", &format!("--dpkgopt=path-include={program}")])
+            // A mirror of long ago is as good: its packages are signed all the same.
+            .args(["--aptopt=Acquire::Check-Valid-Until \"false\"", "--include=restic", release])
+            .arg(unpacked)
+            .arg(mirror::find()?),
+    )
+    .with_context(|| format!("cannot fetch the restic of {release}"))?;
+    let target = root.join(other_restic(release).trim_start_matches('/'));
+    fs::create_dir_all(target.parent().unwrap_or(root))?;
+    fs::copy(unpacked.join(program.trim_start_matches('/')), target)?;
+    fs::remove_dir_all(unpacked)?;
     Ok(())
 }
 

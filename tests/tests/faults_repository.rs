@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use svc_tests::Homeserver;
+use svc_tests::{Homeserver, tree};
 
 const LONG: Duration = Duration::from_mins(2);
 /// The repository by the real restic.
@@ -232,10 +232,7 @@ fn fault_23_a_volume_that_is_gone_is_refused_before_anything_stops() -> Result<(
 fn fault_24_a_restic_that_is_absent_or_too_old_is_told_with_the_version_that_is_needed() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs_since()?;
-    let old =
-        "#!/bin/sh\n[ \"$1\" = version ] && echo 'restic 0.14.0 compiled with go1.19.8 on linux/amd64'\n";
-    server.home.write("/usr/local/bin/restic", old)?;
-    server.home.check("chmod 755 /usr/local/bin/restic")?;
+    server.home.check(&format!("ln -s {} /usr/local/bin/restic", tree::other_restic("bookworm")))?;
     let too_old = server.svc("backup local notes paperless")?;
     assert_eq!(too_old.code, 6, "{too_old}");
     assert!(too_old.stderr.contains("0.17.1") && too_old.stderr.contains("0.14.0"), "{too_old}");

@@ -1,7 +1,7 @@
 //! What a policy does not keep goes: after a good backup, when the service is up again, and never a neighbour's.
 
 use anyhow::Result;
-use svc_tests::Homeserver;
+use svc_tests::{Homeserver, enter::Output};
 
 const RESTIC: &str =
     "RESTIC_REPOSITORY=/mnt/backup/restic RESTIC_PASSWORD_FILE=/var/lib/secrets/restic/password restic";
@@ -68,6 +68,39 @@ fn fault_46_a_snapshot_from_the_future_is_never_the_latest_and_holds_retention()
     let new = ids.lines().nth(1).unwrap_or_default();
     let restore = server.svc("restore local notes --dry-run")?;
     assert!(restore.code == 0 && !new.is_empty() && restore.stdout.contains(new), "{new}: {restore}");
+    Ok(())
+}
+
+/// Runs `svc` as its timer does, with a clock that shows what `/run/clock` says beside the machine's. Clocks that only go on
+/// are left alone, as they are when a clock is set.
+fn svc_by_its_clock(server: &Homeserver, words: &str) -> Result<Output> {
+    server.home.run(&format!(
+        "systemd-run --quiet --wait --pipe --collect --unit=svc-nightly \
+             -E LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 -E DONT_FAKE_MONOTONIC=1 \
+             -E FAKETIME_TIMESTAMP_FILE=/run/clock -E FAKETIME_NO_CACHE=1 svc {words}"
+    ))
+}
+
+#[test]
+fn fault_46_a_clock_that_jumps_in_a_run_or_goes_back_between_two_holds_retention_and_hits_no_deadline()
+-> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    keep_last(&server, "notes", 1)?;
+    server.configure(".services.notes.backup.timeout = \"5m\"")?;
+    save(&server, 3, "--tag svc:notes --tag notes")?;
+    let before = server.runs()?;
+    // When the run begins, and from its backup on; and how many snapshots are there in the end. A clock that was set in a run
+    // is not trusted in the next one if that is earlier; one that is behind shows snapshots from the future.
+    let clocks =
+        [("+0", "+400d", 2), ("+0", "+0", 3), ("+0", "-400d", 4), ("-400d", "-400d", 5), ("+0", "+0", 1)];
+    for (begins, goes_on, count) in clocks {
+        server.home.write("/run/clock", begins)?;
+        server.make_backups_fail(&format!("echo {goes_on} > /run/clock"))?;
+        let backup = svc_by_its_clock(&server, "backup local notes")?;
+        let code = if count == 1 { 0 } else { 3 };
+        assert_eq!((backup.code, tags(&server)?.len()), (code, count), "{begins}, then {goes_on}: {backup}");
+        assert_eq!(server.runs()?, before);
+    }
     Ok(())
 }
 

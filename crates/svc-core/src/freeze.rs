@@ -86,8 +86,10 @@ pub enum How {
     Btrfs,
     /// Each file shares its blocks with the original until one of them changes.
     Reflink,
-    /// A snapshot of this ZFS dataset.
+    /// A snapshot of this ZFS dataset, seen in its `.zfs` directory.
     Zfs(String),
+    /// A read-only clone of a snapshot of this ZFS dataset, mounted where the copy lies: the dataset shows no snapshots.
+    ZfsClone(String),
 }
 
 impl How {
@@ -98,7 +100,13 @@ impl How {
             Self::Btrfs => "btrfs snapshot",
             Self::Reflink => "reflink copy",
             Self::Zfs(_) => "ZFS snapshot",
+            Self::ZfsClone(_) => "ZFS clone",
         }
+    }
+
+    /// Whether it says all about what is copied: a dataset is the same wherever it is mounted.
+    pub(crate) const fn names_all(&self) -> bool {
+        matches!(self, Self::Zfs(_) | Self::ZfsClone(_))
     }
 }
 
@@ -168,7 +176,7 @@ pub enum FreezeError {
 /// Whether a copy is one that svc named. A ZFS snapshot's name may not begin with a dot.
 fn is_own(copy: &FrozenCopy) -> bool {
     match &copy.how {
-        How::Btrfs | How::Reflink => copy.to.parent().is_some_and(has_own_name),
+        How::Btrfs | How::Reflink | How::ZfsClone(_) => copy.to.parent().is_some_and(has_own_name),
         How::Zfs(_) => name(&copy.to).starts_with(FROZEN_PREFIX.trim_start_matches('.')),
     }
 }
@@ -176,6 +184,11 @@ fn is_own(copy: &FrozenCopy) -> bool {
 /// Whether it is a directory of copies.
 fn has_own_name(path: &Path) -> bool {
     name(path).starts_with(FROZEN_PREFIX)
+}
+
+/// Whether a copy, svc's or some snapshot of ZFS, is mounted there: it is seen for a while only, and nobody's data.
+fn is_copy_mount(point: &Path) -> bool {
+    point.ancestors().any(|above| has_own_name(above) || above.ends_with(".zfs/snapshot"))
 }
 
 fn name(path: &Path) -> std::borrow::Cow<'_, str> {

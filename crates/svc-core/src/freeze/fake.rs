@@ -78,7 +78,7 @@ impl Freezer for FakeFreezer {
             Some(part) => {
                 let of_path = |means: Means| match means.how {
                     How::Reflink => Means { from: path.clone(), ..means },
-                    How::Btrfs | How::Zfs(_) => means,
+                    How::Btrfs | How::Zfs(_) | How::ZfsClone(_) => means,
                 };
                 Part { means: part.means.clone().map(of_path), size: part.size, path: path.clone() }
             }

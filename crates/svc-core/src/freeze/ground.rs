@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use walkdir::WalkDir;
 
 use super::tool::Tool;
-use super::{Ground, How, Means, Part, btrfs, has_own_name, reflink, zfs};
+use super::{Ground, How, Means, Part, btrfs, has_own_name, is_copy_mount, reflink, zfs};
 use crate::mounts::{self, Mount};
 use crate::restic::Counts;
 
@@ -26,9 +26,11 @@ pub(super) struct Looker<'a> {
 impl Looker<'_> {
     /// The source, and what lies on mounts and in subvolumes of their own below it; those above come first.
     pub(super) async fn parts(&self, ground: &Ground) -> Vec<Part> {
-        let below = self.table.iter().map(|mount| mount.point.clone());
-        let mut paths: BTreeSet<PathBuf> =
-            below.filter(|point| *point != ground.path && point.starts_with(&ground.path)).collect();
+        let is_below = |point: &&PathBuf| {
+            **point != ground.path && point.starts_with(&ground.path) && !is_copy_mount(point)
+        };
+        let points = self.table.iter().map(|mount| &mount.point);
+        let mut paths: BTreeSet<PathBuf> = points.filter(is_below).cloned().collect();
         paths.insert(ground.path.clone());
         let mut parts = Vec::new();
         while let Some(path) = paths.pop_first() {
@@ -56,13 +58,7 @@ impl Looker<'_> {
                 Err(reason) => self.reflink(path, mount, ground).map_err(|_| reason),
             },
             "xfs" | "bcachefs" => self.reflink(path, mount, ground),
-            // zfs-fuse has no `.zfs` directory to see snapshots in.
-            "zfs" => {
-                let (dataset, from) =
-                    zfs::dataset(self.zfs, path).await.map_err(|error| error.to_string())?;
-                let from = if from.is_absolute() { from } else { mount.point.clone() };
-                Ok(Means { how: How::Zfs(dataset), place: from.clone(), from })
-            }
+            "zfs" | "fuse.zfs" => self.dataset(path, mount, ground).await,
             kind => Err(format!("{kind} cannot be frozen")),
         }
     }
@@ -83,6 +79,20 @@ impl Looker<'_> {
         };
         more.extend(nested.into_iter().filter(is_part));
         Ok(subvolume)
+    }
+
+    /// The dataset that a path is in. Those below it are mounts, and so parts of their own.
+    async fn dataset(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<Means, String> {
+        if mount.root != Path::new("/") {
+            return Err("the top of its ZFS dataset is not mounted".to_owned());
+        }
+        let dataset = zfs::dataset(self.zfs, path).await.map_err(|error| error.to_string())?;
+        let from = mount.point.clone();
+        Ok(if zfs::shows_snapshots(&from) {
+            Means { how: How::Zfs(dataset), place: from.clone(), from }
+        } else {
+            Means { how: How::ZfsClone(dataset), place: ground.own.clone(), from }
+        })
     }
 
     fn reflink(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<Means, String> {

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::ground::Looker;
 use super::tool::Tool;
-use super::{FreezeError, Freezer, FrozenCopy, Ground, How, Part, btrfs, is_own, reflink, zfs};
+use super::{
+    FreezeError, Freezer, FrozenCopy, Ground, How, Part, btrfs, is_copy_mount, is_own, reflink, zfs,
+};
 use crate::{durable, mounts};
 
 /// Freezes what lies on the machine's file systems.
@@ -63,6 +65,10 @@ impl Freezer for HostFreezer {
                 copied.unwrap_or_else(|error| Err(file(&path, "copied")(io::Error::other(error))))
             }
             How::Zfs(dataset) => zfs::snapshot(&self.zfs, dataset, &copy.to).await,
+            How::ZfsClone(dataset) => {
+                make_room(&copy.to)?;
+                zfs::clone(&self.zfs, dataset, &copy.to).await
+            }
         }
     }
 
@@ -78,6 +84,7 @@ impl Freezer for HostFreezer {
                 removed.unwrap_or_else(|error| Err(file(&copy.to, "removed")(io::Error::other(error))))?;
             }
             How::Zfs(dataset) => return zfs::remove(&self.zfs, dataset, &copy.to).await,
+            How::ZfsClone(dataset) => zfs::remove_clone(&self.zfs, dataset, &copy.to).await?,
         }
         // The last of the copies takes their directory along.
         if let Some(directory) = copy.to.parent() {
@@ -87,7 +94,7 @@ impl Freezer for HostFreezer {
     }
 
     async fn mounts_below(&self, path: &Path) -> Vec<PathBuf> {
-        mounts::below(path)
+        mounts::below(path).into_iter().filter(|point| !is_copy_mount(point)).collect()
     }
 }
 

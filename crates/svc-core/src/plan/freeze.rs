@@ -111,7 +111,9 @@ fn frozen(service: &Service, seen: &ObservedService, now: Timestamp) -> Result<F
     let stamp = format!("{}-{}", service.name, now.strftime("%Y%m%dT%H%M%SZ"));
     for part in &seen.ground {
         let means = part.means.as_ref().map_err(|reason| format!("`{}`: {reason}", part.path.display()))?;
-        let known = step.copies.iter().find(|copy| copy.how == means.how && copy.from == means.from);
+        let is_same =
+            |copy: &&FrozenCopy| copy.how == means.how && (copy.from == means.from || means.how.names_all());
+        let known = step.copies.iter().find(is_same);
         let copy = known.map_or_else(|| place(means, &stamp, step.copies.len()), |copy| copy.to.clone());
         if known.is_none() {
             let (how, from) = (means.how.clone(), means.from.clone());
@@ -125,7 +127,9 @@ fn frozen(service: &Service, seen: &ObservedService, now: Timestamp) -> Result<F
 /// Numbered, for names of sources may be long, or the same in several places.
 fn place(means: &Means, stamp: &str, number: usize) -> PathBuf {
     match &means.how {
-        How::Btrfs | How::Reflink => means.place.join(format!("{FROZEN_PREFIX}{stamp}/{number}")),
+        How::Btrfs | How::Reflink | How::ZfsClone(_) => {
+            means.place.join(format!("{FROZEN_PREFIX}{stamp}/{number}"))
+        }
         // A snapshot's name may not begin with a dot.
         How::Zfs(_) => {
             let name = format!("{}{stamp}", FROZEN_PREFIX.trim_start_matches('.'));
@@ -148,6 +152,7 @@ pub(super) fn adapt(step: BackupStep, service: &Service, pass: Pass, way: &Way) 
         _ if pass == Pass::Hot => BackupStep { tags: vec![hot_tag(&service.name)], ..step },
         Way::Frozen(frozen, _) => BackupStep {
             binds: frozen.binds.clone(),
+            // Snapshots and clones keep the inodes of what they are of, and restic compares no devices.
             ignore_inode: frozen.copies.iter().any(|copy| copy.how == How::Reflink),
             ..step
         },
