@@ -1,8 +1,8 @@
 //! Locks in a repository: waited for before anything stops, and removed only when they are proven to be svc's own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use svc_tests::enter::{Output, Running};
 use svc_tests::{Homeserver, processes, wait};
 
@@ -28,9 +28,36 @@ fn locks(server: &Homeserver) -> Result<usize> {
     Ok(server.home.check("ls /mnt/backup/restic/locks")?.lines().count())
 }
 
+/// The process in the only lock of `local`.
+fn holder(server: &Homeserver) -> Result<u64> {
+    let lock = server.home.check(&format!("{RESTIC} cat lock --no-lock $({RESTIC} list locks --no-lock)"))?;
+    serde_json::from_str::<serde_json::Value>(&lock)?["pid"].as_u64().context("a lock without a process")
+}
+
+/// Starts a program that has nothing to do with svc, under this very process id.
+fn innocent(server: &Homeserver, pid: u64) -> Result<()> {
+    // Others start programs meanwhile: it takes more than one try. The box's own /proc/sys is read-only.
+    let tries = format!(
+        "for try in $(seq 500); do
+             echo $(({pid} - 1)) > /proc/sys/kernel/ns_last_pid || exit 2
+             setsid sleep 1000 > /dev/null 2>&1 & [ $! = {pid} ] && exit 0
+             kill $!
+         done; exit 1"
+    );
+    server.home.program(["unshare", "--mount-proc", "sh", "-c", &tries])?.check().map(drop)
+}
+
+/// Two snapshots of `notes`, one of which is to go: somebody has to have the repository alone for it.
+fn one_too_many(server: &Homeserver) -> Result<()> {
+    for _ in 0..2 {
+        assert_eq!(server.svc("backup local notes")?.code, 0);
+    }
+    server.configure(".services.notes.backup.policy = {last: 1}")
+}
+
 /// Somebody else's restic that works in `local` alone, for as long as it is let; `as_who` is what it is started by.
 fn somebody(server: &Homeserver, as_who: &str) -> Result<Running> {
-    let line = format!("{as_who} {RESTIC} check --read-data --limit-download 40 --no-cache'");
+    let line = format!("{as_who} {RESTIC} check --read-data --limit-download 40 --no-cache; wait'");
     let running = server.home.spawn(&line)?;
     assert!(wait::until(LONG, || Ok(locks(server)? == 1))?);
     Ok(running)
@@ -39,7 +66,8 @@ fn somebody(server: &Homeserver, as_who: &str) -> Result<Running> {
 fn end(server: &Homeserver, running: Running) -> Result<()> {
     // By the name of its cache's want: nobody else's restic reads everything.
     server.home.check("kill -TERM $(pgrep -f 'check --read-dat[a]' | tail -1)")?;
-    running.wait_within(LONG)?;
+    // What it reads at this moment it reads to its end, slowly.
+    running.wait_within(LONG * 3)?;
     Ok(())
 }
 
@@ -76,8 +104,11 @@ fn fault_10_a_repository_locked_by_another_host_is_waited_for_before_anything_st
     assert_eq!(server.svc("backup local music")?.code, 0);
     let other = somebody(&server, "unshare --uts sh -c 'hostname elsewhere; exec env")?;
     let before = server.runs_since()?;
+    let began = Instant::now();
     let refused = server.svc("backup local notes --wait-lock 1s")?;
     assert_eq!(refused.code, 11, "{refused}");
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(1) && took < LONG / 2, "{took:?}");
     assert!(refused.stderr.contains("`elsewhere`"), "{refused}");
     assert_eq!(server.runs_since()?, before);
     let waiting = server.home.spawn("svc backup local notes --wait-lock 5m")?;
@@ -105,11 +136,22 @@ fn leave_a_lock(server: &Homeserver) -> Result<()> {
 }
 
 #[test]
-fn fault_11_a_lock_that_our_own_dead_process_left_is_removed() -> Result<()> {
+fn fault_11_a_lock_that_our_own_dead_process_left_is_removed_and_no_other() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    one_too_many(&server)?;
     leave_a_lock(&server)?;
     let looked = quietly(&server, "repo unlock local -n")?;
     assert_eq!((looked.code, locks(&server)?), (0, 1), "{looked}");
+    let (started, forgot) = processes::started(&server.home, "svc forget local notes --yes", "restic")?;
+    assert_eq!(
+        (forgot.code, locks(&server)?, server.snapshots("local", "notes")?),
+        (0, 0, 1),
+        "{forgot}\n{started:#?}"
+    );
+    let unlocks = started.iter().filter(|argv| argv.split(' ').nth(1) == Some("unlock"));
+    assert_eq!(unlocks.count(), 1, "{started:#?}");
+    assert!(!started.iter().any(|argv| argv.contains("--remove-all")), "{started:#?}");
+    leave_a_lock(&server)?;
     let checked = quietly(&server, "repo check local")?;
     assert_eq!((checked.code, locks(&server)?), (0, 0), "{checked}");
     Ok(())
@@ -129,8 +171,7 @@ fn fault_12_no_signal_goes_to_a_program_that_has_the_process_id_of_a_dead_restic
     assert!(wait::until(LONG, || Ok(locks(&server)? == 1))?);
     server.home.check("kill -9 $(pgrep -f 'check --read-dat[a]')")?;
     outside.wait_within(LONG)?;
-    let held = server.home.check(&format!("{RESTIC} cat lock --no-lock $({RESTIC} list locks --no-lock)"))?;
-    assert!(held.contains(&format!("\"pid\": {innocent}")), "{held}");
+    assert_eq!(holder(&server)?.to_string(), innocent);
     for words in ["repo unlock local", "repo check local --wait-lock 1s", "repo prune local --wait-lock 1s"] {
         let refused = quietly(&server, words)?;
         assert_eq!((refused.code, locks(&server)?), (11, 1), "{words}: {refused}");
@@ -141,16 +182,58 @@ fn fault_12_no_signal_goes_to_a_program_that_has_the_process_id_of_a_dead_restic
 }
 
 #[test]
-fn fault_13_a_lock_from_another_process_namespace_is_alive() -> Result<()> {
+fn fault_12_a_program_that_has_the_id_of_our_own_dead_restic_is_waited_for_and_hears_nothing() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    one_too_many(&server)?;
+    leave_a_lock(&server)?;
+    let pid = holder(&server)?;
+    innocent(&server, pid)?;
+    // All that anybody sends it, also from a unit.
+    let ear = server.home.spawn(&format!("exec strace -qq -e trace=none -o /run/heard -p {pid}"))?;
+    let status = format!("/proc/{pid}/status");
+    assert!(wait::until(LONG, || Ok(!server.home.read(&status)?.contains("TracerPid:\t0")))?);
+    for words in [
+        "repo unlock local",
+        "repo check local --wait-lock 1s",
+        "repo prune local --wait-lock 1s",
+        "forget local notes --yes",
+    ] {
+        let refused = quietly(&server, words)?;
+        assert_eq!((refused.code, locks(&server)?), (11, 1), "{words}: {refused}");
+        let told = format!("its process id {pid} is another program's by now");
+        assert!(refused.stderr.contains(&told), "{words}: {refused}");
+        assert_eq!(server.home.read(&format!("/proc/{pid}/comm"))?, "sleep\n", "{words}");
+    }
+    assert_eq!((server.home.read("/run/heard")?, server.snapshots("local", "notes")?), (String::new(), 2));
+    server.home.check(&format!("kill {pid}"))?;
+    ear.wait_within(LONG)?;
+    assert!(server.home.read("/run/heard")?.contains("SIGTERM"), "it heard nothing at all");
+    let checked = quietly(&server, "repo check local")?;
+    assert_eq!((checked.code, locks(&server)?), (0, 0), "{checked}");
+    Ok(())
+}
+
+#[test]
+fn fault_13_a_lock_from_another_process_namespace_is_alive_though_nobody_here_has_its_id() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     assert_eq!(server.svc("backup local music")?.code, 0);
-    let other = somebody(&server, "unshare --pid --fork sh -c 'exec env")?;
+    // Far above all that were given here so far.
+    let pid: u64 = server.home.check("echo $(($(cat /proc/sys/kernel/pid_max) / 2))")?.trim().parse()?;
+    let as_who = format!(
+        "unshare --pid --fork --mount-proc sh -c 'echo {} > /proc/sys/kernel/ns_last_pid; env",
+        pid - 1
+    );
+    let other = somebody(&server, &as_who)?;
+    let nobody = format!("! test -e /proc/{pid}");
+    assert_eq!(holder(&server)?, pid);
+    server.home.check(&nobody)?;
     let before = server.runs_since()?;
     for words in ["backup local notes --wait-lock 1s", "repo unlock local", "repo check local --wait-lock 1s"]
     {
         let refused = quietly(&server, words)?;
         assert_eq!((refused.code, locks(&server)?), (11, 1), "{words}: {refused}");
     }
+    server.home.check(&nobody)?;
     assert_eq!(server.runs_since()?, before);
     end(&server, other)
 }
@@ -166,16 +249,17 @@ fn fault_14_junk_in_a_repository_is_told_soon_and_left_where_it_is() -> Result<(
         (
             format!("cp {repository}/config /tmp/config; truncate -s 30 {repository}/config"),
             format!("cp /tmp/config {repository}/config"),
-            "",
+            "ciphertext too short",
         ),
         (format!("truncate -s 50 {repository}/keys/*"), "true".to_owned(), "invalid data returned"),
     ] {
         server.home.check(&damage)?;
-        let files = server.home.check(&format!("find {repository} | sort"))?;
+        let all = format!("find {repository} -type f -exec sha256sum {{}} + | sort");
+        let files = server.home.check(&all)?;
         let refused = server.home.run("timeout 60 svc backup local notes")?;
         assert_eq!(refused.code, 13, "{damage}: {refused}");
         assert!(refused.stderr.contains(words), "{damage}: {refused}");
-        assert_eq!(server.home.check(&format!("find {repository} | sort"))?, files, "{damage}");
+        assert_eq!(server.home.check(&all)?, files, "{damage}");
         server.home.check(&mend)?;
     }
     assert_eq!(server.runs_since()?, before);

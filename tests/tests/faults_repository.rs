@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use svc_tests::{Homeserver, tree};
+use anyhow::{Result, ensure};
+use serde_json::Value;
+use svc_tests::enter::Running;
+use svc_tests::{Homeserver, processes, tree, wait};
 
-const LONG: Duration = Duration::from_mins(2);
+const LONG: Duration = Duration::from_mins(3);
 /// The repository by the real restic.
 const RESTIC: &str = "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
@@ -40,23 +42,87 @@ fn fault_07_a_full_disk_of_the_repository_is_told_and_nothing_is_pruned() -> Res
     Ok(())
 }
 
+/// A `restic` in front of the real one, by which an upload takes a minute.
+const SLOW_RESTIC: &str = r#"#!/bin/sh
+case " $* " in *" backup "*) exec /usr/bin/restic "$@" --limit-upload=1000 ;; esac
+exec /usr/bin/restic "$@"
+"#;
+
+/// The same, and a backup does not heed SIGTERM: it writes down when it got it.
+const STUBBORN_RESTIC: &str = r#"#!/bin/sh
+case " $* " in *" backup "*) ;; *) exec /usr/bin/restic "$@" ;; esac
+trap 'date +%s > /run/asked' TERM
+exec 3<&0
+/usr/bin/restic "$@" --limit-upload=1000 <&3 &
+while :; do wait $!; code=$?; [ $code -gt 128 ] || exit $code; done
+"#;
+
+/// Begins to save `paperless` on the vault, by this `restic`; gives it when the vault has got a part of it.
+fn upload(server: &Homeserver, restic: &str, svc: &str) -> Result<Running> {
+    server.home.check("head -c 60M /dev/urandom > /var/lib/docker/volumes/paperless_media/_data/large")?;
+    server.home.write("/usr/local/bin/restic", restic)?;
+    server.home.check("chmod 755 /usr/local/bin/restic")?;
+    let stored =
+        || -> Result<u64> { Ok(server.vault.check("du -sb /srv/restic | cut -f1")?.trim().parse()?) };
+    let before = stored()?;
+    let mut running = server.home.spawn(&format!("{svc} backup remote paperless"))?;
+    // More than any lock.
+    let arrives = || Ok(stored()? > before + 200_000 || running.has_ended()?);
+    ensure!(wait::until(LONG, arrives)?, "nothing arrives: {}", running.stderr_so_far()?);
+    Ok(running)
+}
+
+/// When the first such event of the newest run was, in seconds.
+fn second_of(server: &Homeserver, is_that: &str) -> Result<i64> {
+    let log = "$(ls -d /var/lib/svc/runs/* | tail -1)/log.jsonl";
+    let at = format!("jq -r 'select({is_that}) | .at' {log} | head -1");
+    Ok(server.home.check(&format!("date +%s -d $({at})"))?.trim().parse()?)
+}
+
 #[test]
 fn fault_15_a_link_that_is_cut_in_an_upload_ends_at_the_deadline_with_the_service_up() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    server.configure(".services.paperless.backup.timeout = \"20s\"")?;
+    server.configure(".services.paperless.backup.timeout = \"30s\"")?;
     let before = server.runs()?;
-    server.watch_backups("echo > /run/gate")?;
-    server.home.check("rm -f /run/gate; mkfifo /run/gate")?;
-    let running = server.home.spawn("svc backup remote paperless")?;
-    server.home.check("timeout 60 cat /run/gate")?;
+    let mut running = upload(&server, STUBBORN_RESTIC, "svc")?;
     server.cut_link()?;
-    server.home.spawn("cat /run/gate")?;
+    let meanwhile = server.runs()?;
+    assert!(!running.has_ended()?, "{}", running.stderr_so_far()?);
+    assert_eq!(meanwhile, before);
     let ended = running.wait_within(LONG)?;
-    assert_eq!(ended.code, 15, "{ended}");
-    assert_eq!(server.runs()?, before);
+    assert_eq!((ended.code, server.runs()?), (15, before), "{ended}");
+    let began = second_of(&server, ".event == \"stepStarted\" and .step.do == \"backup\"")?;
+    let asked = server.home.read("/run/asked")?.trim().parse::<i64>()? - began;
+    assert!((30..50).contains(&asked), "it was asked to end after {asked} s");
+    let killed = second_of(&server, ".event == \"runFinished\"")? - began;
+    assert!((90..110).contains(&killed), "it was killed after {killed} s");
     server.restore_link()?;
+    // A busy machine needs longer for all services.
+    server.configure("del(.services.paperless.backup.timeout)")?;
     server.home.check("rm /usr/local/bin/restic")?;
-    assert_eq!(server.svc("backup remote paperless")?.code, 0, "the next window");
+    let next = server.home.run("systemctl start --wait svc-backup@remote.service")?;
+    assert_eq!(next.code, 0, "{}", server.home.check("journalctl -u svc-backup@remote.service")?);
+    assert_eq!(server.snapshots("remote", "paperless")?, 1);
+    Ok(())
+}
+
+#[test]
+fn fault_16_a_transfer_that_stands_still_is_ended_with_the_service_up() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs()?;
+    let mut running = upload(&server, SLOW_RESTIC, "SVC_HASTE=10s svc")?;
+    server.vault.check("systemctl kill -s STOP restic-rest-server.service")?;
+    let meanwhile = server.runs()?;
+    assert!(!running.has_ended()?, "{}", running.stderr_so_far()?);
+    assert_eq!(meanwhile, before);
+    let ended = running.wait_within(LONG)?;
+    assert_eq!((ended.code, server.runs()?), (15, before.clone()), "{ended}");
+    assert!(ended.stderr.contains("stood still for 10 s"), "{ended}");
+    server.vault.check("systemctl kill -s CONT restic-rest-server.service")?;
+    server.home.check("rm /usr/local/bin/restic")?;
+    let next = server.svc("backup remote paperless")?;
+    assert_eq!((next.code, server.snapshots("remote", "paperless")?), (0, 1), "{next}");
+    assert_eq!(server.runs()?, before);
     Ok(())
 }
 
@@ -79,12 +145,11 @@ fn fault_18_a_wrong_password_is_tried_once_before_anything_stops() -> Result<()>
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     server.home.check("echo wrong > /var/lib/secrets/restic/password")?;
     let before = server.runs_since()?;
-    let traced = "strace -qq -f -v -s 200 --seccomp-bpf -e trace=execve -e signal=none -o /run/execs";
-    let backup = server.home.run(&format!("{traced} svc backup local notes paperless"))?;
+    let (started, backup) = processes::started(&server.home, "svc backup local notes paperless", "restic")?;
     assert_eq!(backup.code, 12, "{backup}");
     assert_eq!(server.runs_since()?, before);
-    let tries = server.home.check("grep execve /run/execs | grep '/restic\"' | grep -vc '\"version\"'")?;
-    assert_eq!(tries.trim(), "1", "{}", server.home.read("/run/execs")?);
+    let tries = started.iter().filter(|argv| !argv.ends_with(" version"));
+    assert_eq!(tries.count(), 1, "{started:#?}");
     Ok(())
 }
 
@@ -184,8 +249,7 @@ fn fault_22_what_cannot_be_read_makes_a_snapshot_partial_and_never_good() -> Res
     assert_eq!(backup.code, 3, "{backup}");
     assert!(backup.stderr.contains(file), "{backup}");
     assert_eq!(server.snapshots("local", "music")?, 2);
-    let record: serde_json::Value =
-        serde_json::from_str(&server.home.read("/var/lib/svc/records/music.json")?)?;
+    let record: Value = serde_json::from_str(&server.home.read("/var/lib/svc/records/music.json")?)?;
     let local = &record["backups"]["local"];
     assert_eq!(local["notGood"].as_array().map(Vec::len), Some(1), "{record}");
     assert_ne!(local["lastGood"]["snapshot"], local["notGood"][0]);
@@ -233,11 +297,14 @@ fn fault_24_a_restic_that_is_absent_or_too_old_is_told_with_the_version_that_is_
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs_since()?;
     server.home.check(&format!("ln -s {} /usr/local/bin/restic", tree::other_restic("bookworm")))?;
-    let too_old = server.svc("backup local notes paperless")?;
+    let backup = "svc backup local notes paperless";
+    let (started, too_old) = processes::started(&server.home, backup, "restic")?;
+    assert_eq!(started, ["/usr/local/bin/restic version"]);
     assert_eq!(too_old.code, 6, "{too_old}");
     assert!(too_old.stderr.contains("0.17.1") && too_old.stderr.contains("0.14.0"), "{too_old}");
     server.home.check("rm /usr/local/bin/restic; mv /usr/bin/restic /usr/bin/elsewhere")?;
-    let absent = server.svc("backup local notes paperless")?;
+    let (started, absent) = processes::started(&server.home, backup, "restic")?;
+    assert_eq!(started, [""; 0]);
     assert_eq!(absent.code, 6, "{absent}");
     assert!(absent.stderr.contains("0.17.1"), "{absent}");
     assert_eq!(server.runs_since()?, before);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use svc_core::code::Code;
-use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults};
+use svc_core::config::{self, Config, ConfigError, ConfigErrorKind, Defaults, Period};
 use svc_core::docker;
 use svc_core::failure::Failure;
 use svc_core::freeze::HostFreezer;
@@ -32,6 +32,9 @@ pub(crate) struct Context {
     /// What is odd about the secret files.
     pub(crate) warnings: Vec<SecretWarning>,
 }
+
+/// How long restic may stand still, and how long it has to end. Tests only, and heeded by debug builds only.
+pub(crate) const HASTE: &str = "SVC_HASTE";
 
 /// Where programs are looked for when `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -241,6 +244,10 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
 fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside, Vec<SecretWarning>) {
     let freezer = HostFreezer::new(&settings.path, able());
     let (restic, warnings) = restic::open(config, settings, credentials().as_deref());
+    let restic = match haste() {
+        Some(span) => restic.hastened(span.duration()),
+        None => restic,
+    };
     let outside = Outside {
         systemd: Arc::new(Bus::new(&scope.bus_address)),
         docker: Arc::new(docker::Engine::new(&scope.engine_socket)),
@@ -253,6 +260,11 @@ fn connect(scope: &Scope, config: &Config, settings: ResticSettings) -> (Outside
 /// Where systemd put secrets for this very process.
 fn credentials() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// What a test does not want to wait for.
+fn haste() -> Option<Period> {
+    std::env::var(HASTE).ok()?.parse().ok()
 }
 
 /// Why this process cannot freeze anything: mounts of its own are root's.

@@ -18,7 +18,7 @@ use svc_core::scope::ScopeKind;
 use svc_core::systemd::{LoadState, SystemdError, TransientUnit, Value};
 use tokio::sync::mpsc;
 
-use crate::context::{Context, search_path};
+use crate::context::{Context, HASTE, search_path};
 use crate::render;
 use crate::run::FAULTS;
 use crate::signals::Signals;
@@ -102,10 +102,9 @@ async fn unit(context: &Context, run: &RunId, plan: &Plan) -> Result<TransientUn
     if matches!(plan.goal, Goal::Backup { .. }) {
         properties.extend(limits(&context.config.limits));
     }
-    if cfg!(debug_assertions)
-        && let Ok(place) = std::env::var(FAULTS)
-    {
-        properties.push(("Environment", Value::Texts(vec![format!("{FAULTS}={place}")])));
+    if cfg!(debug_assertions) {
+        let set = |name: &str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
+        properties.push(("Environment", Value::Texts([FAULTS, HASTE].into_iter().filter_map(set).collect())));
     }
     properties.extend(recovery(context, run, program).await?);
     Ok(TransientUnit { name: name(run)?, properties })

@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::holder::{self, Patience, Verdict};
+use crate::life::life;
 use crate::names::RepositoryName;
 use crate::observe::reach;
 use crate::outside::Outside;
@@ -163,7 +164,7 @@ impl Care<'_> {
         reach(self.config, self.outside, self.repository).await?;
         let locks = self.outside.restic.locks(self.repository).await.map_err(failed)?;
         let own = holder::own(self.scope, self.repository);
-        match holder::judge(&locks, &holder::host(), &own, (self.now)(), holder::lives) {
+        match holder::judge(&locks, &holder::host(), &own, (self.now)(), life) {
             Verdict::Free => Ok(UnlockReport { repository: self.repository.clone(), removed: 0 }),
             Verdict::Busy(who) | Verdict::Held(who) => {
                 let failure = holder::locked(self.repository, &who);
@@ -216,10 +217,10 @@ impl Care<'_> {
 
     async fn note_starts(&self, starts: Option<broadcast::Receiver<Started>>) {
         if let Some(mut starts) = starts {
-            while let Ok(Started { repository, pid }) = starts.recv().await {
+            while let Ok(Started { repository, pid, born }) = starts.recv().await {
                 if repository == *self.repository {
                     let mut record = self.load();
-                    record.add_process(Process { pid, from: (self.now)() });
+                    record.add_process(Process { pid, born, from: (self.now)() });
                     // Without it a lock that is left is waited for; no reason to end.
                     let _ = self.save(&record);
                 }

@@ -137,8 +137,8 @@ impl Engine {
     /// Writes down each process that locks a repository: one that dies leaves a lock, and that proves whose it is.
     async fn tell_starts(&self, starts: Option<broadcast::Receiver<Started>>) {
         if let Some(mut starts) = starts {
-            while let Ok(Started { repository, pid }) = starts.recv().await {
-                self.recorder.tell(Body::ResticStarted { repository, pid });
+            while let Ok(Started { repository, pid, born }) = starts.recv().await {
+                self.recorder.tell(Body::ResticStarted { repository, pid, born });
             }
         }
         std::future::pending::<()>().await;

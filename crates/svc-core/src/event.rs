@@ -153,6 +153,9 @@ pub enum Body {
         repository: RepositoryName,
         /// The process.
         pid: u32,
+        /// When it was started, in ticks after the machine: another process may get its id. Nothing: not known.
+        #[serde(default)]
+        born: Option<u64>,
     },
     /// A snapshot exists that only shortens the stop: it is forgotten before the run ends.
     HotSaved {

@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::history;
+use crate::life::{Life, life};
 use crate::names::RepositoryName;
 use crate::outside::Outside;
 use crate::records::RepositoryRecord;
@@ -32,6 +33,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Own {
     /// Its id.
     pub pid: u32,
+    /// When it was started, in ticks after the machine: its id may be another's by now. Nothing: not known.
+    pub born: Option<u64>,
     /// When it was started.
     pub from: Timestamp,
     /// The last that was heard of its run; nothing: not known.
@@ -51,21 +54,21 @@ pub enum Verdict {
     Held(String),
 }
 
-/// Judges locks. `host` is this machine's name; `lives` says whether a process does.
+/// Judges locks. `host` is this machine's name; `life` looks at one of its processes.
 #[must_use]
-pub fn judge(
-    locks: &[Lock],
-    host: &str,
-    own: &[Own],
-    now: Timestamp,
-    lives: impl Fn(u32) -> bool,
-) -> Verdict {
+pub fn judge(locks: &[Lock], host: &str, own: &[Own], now: Timestamp, life: impl Fn(u32) -> Life) -> Verdict {
     let is_old = |lock: &Lock| now.duration_since(lock.time) > OLD + SKEW;
     let is_ours = |lock: &Lock| own.iter().any(|own| own.wrote(lock));
-    let is_free = |lock: &&Lock| is_old(lock) || (lock.host == host && !lives(lock.pid) && is_ours(lock));
-    let held: Vec<&Lock> = locks.iter().filter(|lock| !is_free(lock)).collect();
-    let at_work = |lock: &&&Lock| lock.host == host && lives(lock.pid) && is_ours(lock);
-    let say = |lock: &Lock| describe(lock, host, lives(lock.pid));
+    let is_left = |lock: &Lock| lock.host == host && life(lock.pid) == Life::Gone && is_ours(lock);
+    let held: Vec<&Lock> = locks.iter().filter(|lock| !is_old(lock) && !is_left(lock)).collect();
+    let holds = |lock: &Lock| own.iter().any(|own| own.wrote(lock) && own.is(life(lock.pid)));
+    let at_work = |lock: &&&Lock| lock.host == host && holds(lock);
+    let say = |lock: &Lock| match life(lock.pid) {
+        _ if lock.host != host => held_by(lock, ","),
+        Life::Gone => held_by(lock, ", which does not live here, and is not known to be svc's;"),
+        Life::Lives(_) if is_ours(lock) && !holds(lock) => left_behind(lock),
+        Life::Lives(_) => held_by(lock, ", which lives here;"),
+    };
     match (held.iter().find(|lock| !at_work(lock)), held.first()) {
         (Some(lock), _) => Verdict::Held(say(lock)),
         (None, Some(lock)) => Verdict::Busy(say(lock)),
@@ -80,17 +83,29 @@ impl Own {
         let too_late = self.until.is_some_and(|until| lock.time.duration_since(until) > REFRESH + SKEW);
         self.pid == lock.pid && !too_early && !too_late
     }
+
+    /// Whether the process that has its id is this one. One of which that is not known is not.
+    fn is(&self, life: Life) -> bool {
+        self.born.is_some() && life == Life::Lives(self.born)
+    }
 }
 
-fn describe(lock: &Lock, host: &str, lives: bool) -> String {
-    let since = lock.time.strftime("%F %T UTC");
-    let Lock { pid, host: holder, .. } = lock;
-    if holder != host {
-        return format!("held by process {pid} on `{holder}`, last heard of at {since}");
-    }
-    let what =
-        if lives { "which lives here" } else { "which does not live here, and is not known to be svc's" };
-    format!("held by process {pid} on `{holder}`, {what}; last heard of at {since}")
+fn held_by(Lock { pid, host, time, .. }: &Lock, what: &str) -> String {
+    format!("held by process {pid} on `{host}`{what} last heard of at {}", shown(*time))
+}
+
+/// restic would ask the other program by a signal that ends most: only time tells.
+fn left_behind(Lock { pid, time, .. }: &Lock) -> String {
+    let stale = time.checked_add(OLD + SKEW).unwrap_or(*time);
+    format!(
+        "left by a restic that svc had started; its process id {pid} is another program's by now, so it is nobody's only \
+         from {} on",
+        shown(stale)
+    )
+}
+
+fn shown(time: Timestamp) -> impl std::fmt::Display {
+    time.strftime("%F %T UTC")
 }
 
 /// How long it is waited in all.
@@ -120,7 +135,7 @@ pub async fn settle(
     patience: &mut Patience,
 ) -> Result<(), Failure> {
     let locks = outside.restic.locks(repository).await.map_err(|error| Failure::from(&error))?;
-    match judge(&locks, &host(), &own(scope, repository), now, lives) {
+    match judge(&locks, &host(), &own(scope, repository), now, life) {
         Verdict::Free => tokio::time::sleep(Duration::from_millis(200)).await,
         Verdict::Stale => outside.restic.unlock(repository).await.map_err(|error| Failure::from(&error))?,
         Verdict::Busy(who) if Instant::now() >= patience.until => {
@@ -155,13 +170,6 @@ pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Whether a process lives. One that cannot be looked at does.
-#[must_use]
-pub fn lives(pid: u32) -> bool {
-    std::fs::symlink_metadata(format!("/proc/{pid}"))
-        .map_or_else(|error| error.kind() != std::io::ErrorKind::NotFound, |_| true)
-}
-
 /// The processes that svc is known to have started for a repository: from the logs of its runs and the repository's record.
 #[must_use]
 pub fn own(scope: &Scope, repository: &RepositoryName) -> Vec<Own> {
@@ -171,13 +179,20 @@ pub fn own(scope: &Scope, repository: &RepositoryName) -> Vec<Own> {
         let events = run_log::read(&history::log(&runs, run)).unwrap_or_default();
         let until = events.last().map(|event| event.at);
         let started = events.into_iter().filter_map(move |event| match event.body {
-            Body::ResticStarted { repository, pid } => Some((repository, Own { pid, from: event.at, until })),
+            Body::ResticStarted { repository, pid, born } => {
+                Some((repository, Own { pid, born, from: event.at, until }))
+            }
             _ => None,
         });
         started.filter(|(name, _)| name == repository).map(|(_, own)| own).collect::<Vec<_>>()
     });
     let record = RepositoryRecord::load(&scope.records_dir(), repository);
-    let noted = record.processes.into_iter().map(|one| Own { pid: one.pid, from: one.from, until: None });
+    let noted = record.processes.into_iter().map(|one| Own {
+        pid: one.pid,
+        born: one.born,
+        from: one.from,
+        until: None,
+    });
     logged.chain(noted).collect()
 }
 

@@ -24,6 +24,7 @@ pub mod history;
 pub mod holder;
 pub mod judge;
 mod ledger;
+pub mod life;
 mod lines;
 pub mod lock;
 pub mod logs;

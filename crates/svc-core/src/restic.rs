@@ -153,6 +153,8 @@ pub struct Started {
     pub repository: RepositoryName,
     /// The process: restic writes its id into the lock.
     pub pid: u32,
+    /// When it was started, in ticks after the machine; nothing: that cannot be known.
+    pub born: Option<u64>,
 }
 
 /// Which snapshots a policy is to weigh.

@@ -1,6 +1,8 @@
 use super::*;
 
 const HOST: &str = "home";
+/// When svc's own processes were started.
+const BORN: u64 = 4711;
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
@@ -11,11 +13,17 @@ fn lock(host: &str, pid: u32, minute: i64) -> Lock {
 }
 
 fn own(pid: u32) -> Own {
-    Own { pid, from: at(0), until: Some(at(10)) }
+    Own { pid, born: Some(BORN), from: at(0), until: Some(at(10)) }
 }
 
 fn verdict(locks: &[Lock], own: &[Own], now: i64, alive: &[u32]) -> Verdict {
-    judge(locks, HOST, own, at(now), |pid| alive.contains(&pid))
+    judge(
+        locks,
+        HOST,
+        own,
+        at(now),
+        |pid| if alive.contains(&pid) { Life::Lives(Some(BORN)) } else { Life::Gone },
+    )
 }
 
 fn is_held(verdict: &Verdict) -> bool {
@@ -34,6 +42,25 @@ fn only_a_lock_of_a_dead_process_that_svc_started_is_stale() {
         is_held(&verdict(&[lock("vault", 7, 5)], &[own(7)], 11, &[])),
         "the id is one of another machine"
     );
+}
+
+#[test]
+fn a_process_id_of_ours_that_another_program_has_by_now_is_waited_for_until_the_lock_is_old() {
+    let (locks, from_before) = ([lock(HOST, 7, 5)], Own { born: None, ..own(7) });
+    for (own, life) in [
+        (own(7), Life::Lives(Some(BORN + 1))),
+        // One that cannot be looked at may be anybody's, and so may one whose start nobody wrote down.
+        (own(7), Life::Lives(None)),
+        (from_before.clone(), Life::Lives(Some(BORN))),
+        (from_before, Life::Lives(None)),
+    ] {
+        let own = [own];
+        let judged = |minute| judge(&locks, HOST, &own, at(minute), |_| life);
+        let Verdict::Held(who) = judged(40) else { panic!("{own:?} {life:?}: {:?}", judged(40)) };
+        assert!(who.contains("its process id 7 is another program's by now"), "{who}");
+        assert!(who.contains(&shown(at(40)).to_string()), "{who}");
+        assert_eq!(judged(41), Verdict::Stale, "{own:?} {life:?}");
+    }
 }
 
 #[test]

@@ -78,6 +78,9 @@ pub struct Part {
 pub struct Process {
     /// Its id.
     pub pid: u32,
+    /// When it was started, in ticks after the machine; nothing: not known.
+    #[serde(default)]
+    pub born: Option<u64>,
     /// When it was started.
     #[schemars(with = "String")]
     pub from: Timestamp,
@@ -232,7 +235,7 @@ mod tests {
         let local = "local".parse().unwrap();
         let mut record = RepositoryRecord::default();
         record.note(check(1, None, Code::Damaged), "bad", 2);
-        record.add_process(Process { pid: 7, from: Timestamp::UNIX_EPOCH });
+        record.add_process(Process { pid: 7, born: Some(70), from: Timestamp::UNIX_EPOCH });
         record.save(directory.path(), &local).unwrap();
         assert_eq!(RepositoryRecord::load(directory.path(), &local), record);
     }

@@ -36,6 +36,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Nothing may stand still for longer than this span, nor take longer to end.
+    pub(super) fn hastened(self, span: Duration) -> Self {
+        Self { stall: span, stall_look: span / 5, kill_after: span, ..self }
+    }
+
     pub(super) fn of(self, verb: Verb) -> JobLimits {
         let own = match verb {
             Verb::Version => Some(Duration::from_secs(10)),
@@ -55,6 +60,27 @@ impl Limits {
             stall_look: self.stall_look,
             kill_after: self.kill_after,
             patient: transfer || verb == Verb::Ls,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_16_a_transfer_may_stand_still_for_ten_minutes() {
+        for verb in [Verb::Backup, Verb::Restore, Verb::Check, Verb::Prune] {
+            let limits = Limits::default().of(verb);
+            assert_eq!((limits.stall, limits.deadline), (Some(Duration::from_mins(10)), None), "{verb:?}");
+            assert!(limits.stall_look < Duration::from_mins(1), "{verb:?}");
+        }
+    }
+
+    #[test]
+    fn fault_15_what_was_asked_to_end_has_a_minute() {
+        for verb in [Verb::Version, Verb::Cat, Verb::Forget, Verb::Backup] {
+            assert_eq!(Limits::default().of(verb).kill_after, Duration::from_mins(1), "{verb:?}");
         }
     }
 }

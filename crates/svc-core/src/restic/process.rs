@@ -17,6 +17,7 @@ use super::leash::Leash;
 use super::stall::{Stall, bytes_moved};
 use super::stderr::{Heard, Stderr};
 use super::{Progress, Redactor, Started};
+use crate::life::born;
 use crate::names::RepositoryName;
 
 /// How often a running process's output is looked at.
@@ -97,7 +98,7 @@ pub(super) async fn run(job: Job<'_>, sink: &mut dyn Sink, cancel: &Cancellation
     let child = start(&job, &stdout, &stderr)?;
     if let Some(((sender, repository), pid)) = job.told.zip(child.id()) {
         // Nobody may be listening.
-        let _ = sender.send(Started { repository, pid });
+        let _ = sender.send(Started { repository, pid, born: born(pid) });
     }
     let limits = job.limits;
     let heard = Stderr::new(job.redactor);

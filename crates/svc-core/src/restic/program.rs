@@ -74,6 +74,15 @@ impl ResticProgram {
         Self { settings, repositories, found: OnceCell::new(), limits: Limits::default(), starts }
     }
 
+    /// Does not wait as long as it should for what stands still or does not end. Tests only: debug builds only.
+    #[must_use]
+    pub fn hastened(mut self, span: Duration) -> Self {
+        if cfg!(debug_assertions) {
+            self.limits = self.limits.hastened(span);
+        }
+        self
+    }
+
     pub(super) fn access(&self, name: &RepositoryName) -> Result<&RepositoryAccess, ResticError> {
         match self.repositories.get(name) {
             Some(access) => access.as_ref().map_err(ResticError::clone),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use svc_core::holder::{self, Own, Verdict, judge};
+use svc_core::life::life;
 use svc_core::restic::{Restic as _, ResticFailure, Subset};
 use tokio_util::sync::CancellationToken;
 
@@ -47,9 +48,9 @@ async fn fault_11_a_lock_of_a_dead_process_is_read_judged_and_removed_only_when_
         assert_eq!(locks.iter().map(|lock| (lock.pid, lock.exclusive)).collect::<Vec<_>>(), [(pid, false)]);
         assert_eq!(locks[0].host, holder::host());
         let now = jiff::Timestamp::now();
-        let own = Own { pid, from: locks[0].time, until: None };
-        assert!(matches!(judge(&locks, &holder::host(), &[], now, holder::lives), Verdict::Held(_)));
-        assert_eq!(judge(&locks, &holder::host(), &[own], now, holder::lives), Verdict::Stale);
+        let own = Own { pid, born: None, from: locks[0].time, until: None };
+        assert!(matches!(judge(&locks, &holder::host(), &[], now, life), Verdict::Held(_)));
+        assert_eq!(judge(&locks, &holder::host(), &[own], now, life), Verdict::Stale);
         let check = restic.check(&bench.name, None, &CancellationToken::new()).await;
         assert_eq!(kind_of(check), ResticFailure::Locked);
         // Beside a lock that is not exclusive a backup goes on.
