@@ -1,6 +1,7 @@
 //! The kill campaign: a run dies at a chosen place or moment, and what is so afterwards is judged. It is killed over
 //! `paperless`: a stack with a database, volumes, and a bind mount on another file system, saved in any of the ways.
 
+mod cancels;
 mod events;
 mod judge;
 mod random;
@@ -21,6 +22,7 @@ use crate::{Homeserver, wait};
 use rehearsal::Rehearsal;
 
 pub use events::{epoch_millis, start_ms};
+pub use cancels::{Ask, Cancelled};
 pub use random::Dice;
 pub use summary::Summary;
 
@@ -226,14 +228,17 @@ impl Campaign {
     fn stands_still(&self, run: &str) -> Result<bool> {
         let answer = wait::poll(LIMIT, || {
             let text = fs::read_to_string(self.seen(&log(run))?).unwrap_or_default();
-            let status = match events::process(&text) {
-                Some(pid) => fs::read_to_string(self.seen(&format!("/proc/{pid}/status"))?),
-                None => return Ok(None),
-            };
-            let stands = status.is_ok_and(|status| status.contains("\nState:\tT"));
+            let stands = self.is_stopped(&text)?;
             Ok((stands || text.contains(END)).then_some(stands))
         })?;
         answer.with_context(|| format!("run {run} neither stands still nor ends"))
+    }
+
+    /// Whether the process that wrote a log has stopped itself.
+    fn is_stopped(&self, log: &str) -> Result<bool> {
+        let Some(pid) = events::process(log) else { return Ok(false) };
+        let status = fs::read_to_string(self.seen(&format!("/proc/{pid}/status"))?);
+        Ok(status.is_ok_and(|status| status.contains("\nState:\tT")))
     }
 
     /// Waits until the run's log has so many events, or an end.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use svc_tests::enter::Running;
 use svc_tests::{Homeserver, processes, tree, wait};
 
 const LONG: Duration = Duration::from_mins(3);
+/// What paperless has, without what a test adds. Bytes.
+const ALL_ELSE: u64 = 200_000_000;
 /// The repository by the real restic.
 const RESTIC: &str = "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
@@ -77,6 +79,33 @@ fn second_of(server: &Homeserver, is_that: &str) -> Result<i64> {
     let log = "$(ls -d /var/lib/svc/runs/* | tail -1)/log.jsonl";
     let at = format!("jq -r 'select({is_that}) | .at' {log} | head -1");
     Ok(server.home.check(&format!("date +%s -d $({at})"))?.trim().parse()?)
+}
+
+#[test]
+fn fault_07_a_service_that_is_down_while_the_disk_runs_full_is_up_before_that_is_told() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let before = server.runs()?;
+    server.freeze_nothing()?;
+    server.home.check(
+        "head -c 50000000 /dev/urandom > /var/lib/docker/volumes/paperless_media/_data/new
+         fallocate -l $(($(stat -f -c '%f * %S' /mnt/backup) - 30000000)) /mnt/backup/full",
+    )?;
+    let backup = server.svc("backup local paperless --json")?;
+    assert_eq!((backup.code, server.runs()?), (14, before), "{backup}");
+    let events = backup.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let resumes = events.iter().find(|event| event["step"]["do"] == "resume").map(|event| &event["index"]);
+    let is_back = |event: &Value| {
+        event["event"] == "stepFinished" && Some(&event["index"]) == resumes && event["failure"].is_null()
+    };
+    let back = events.iter().position(is_back).context("it was not stopped, or is not back")?;
+    let told = events.iter().position(|event| event["event"] == "serviceFinished").context("no end")?;
+    assert!(back < told, "{backup}");
+    let said = events[told].to_string();
+    let missing = said.split_once("up to ").and_then(|(_, rest)| rest.split_once(" bytes are missing"));
+    let bytes: u64 = missing.context(said.clone())?.0.parse()?;
+    // Some of it found room.
+    assert!(bytes > 0 && bytes <= 50_000_000 + ALL_ELSE, "{said}");
+    Ok(())
 }
 
 #[test]
@@ -213,16 +242,43 @@ fn fault_20_flipped_bytes_are_found_by_the_rotating_check_and_nothing_is_removed
     Ok(())
 }
 
+/// Whether the snapshots of `notes` are said to be unproven by `list`, `status` and `list-backups`.
+fn unproven(server: &Homeserver) -> Result<(bool, bool, bool)> {
+    let says =
+        |words: &str| serde_json::from_str::<Value>(&server.svc(words)?.stdout).context(words.to_owned());
+    let of_notes = |all: &Value| {
+        let services = all["services"].as_array().into_iter().flatten();
+        let mut own = services.filter(|service| service["name"] == "notes");
+        own.any(|notes| {
+            notes["backups"][0]["repository"] == "local" && notes["backups"][0]["damaged"] == true
+        })
+    };
+    let backups = says("list-backups local notes --json")?;
+    let all = backups.as_array().context("no list")?;
+    ensure!(!all.is_empty(), "there is no snapshot");
+    let is_unproven = all.iter().all(|snapshot| snapshot["unproven"] == true);
+    Ok((of_notes(&says("list --json")?), of_notes(&says("status --json")?), is_unproven))
+}
+
 #[test]
 fn fault_21_a_pack_that_is_gone_is_found_by_the_timers_check_and_marks_the_repository() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     assert_eq!(server.svc("backup local notes")?.code, 0);
     assert_eq!(server.home.run("systemctl start --wait svc-check@local.service")?.code, 0);
     assert_eq!(server.home.run("systemctl start --wait svc-prune@local.service")?.code, 0);
+    assert_eq!(unproven(&server)?, (false, false, false));
     server.home.check("rm -f $(find /mnt/backup/restic/data -type f); rm -rf /var/cache/svc/restic")?;
-    server.home.run("systemctl start --wait svc-check@local.service")?;
-    let status = server.home.check("systemctl show -P ExecMainStatus svc-check@local.service")?;
-    assert_eq!(status.trim(), "13");
+    server.home.check(
+        "mkdir -p /etc/systemd/system/svc-check@local.timer.d
+         printf '[Timer]\\nOnCalendar=\\nOnActiveSec=1s\\nRandomizedDelaySec=0\\nAccuracySec=1ms\\n' > /etc/systemd/system/svc-check@local.timer.d/soon.conf
+         systemctl daemon-reload; systemctl start svc-check@local.timer",
+    )?;
+    let status = "systemctl show -P ExecMainStatus svc-check@local.service";
+    let has_ended = || Ok(server.home.check(status)?.trim() == "13");
+    ensure!(wait::until(LONG, has_ended)?, "{}", server.home.check(status)?);
+    assert_eq!(unproven(&server)?, (true, true, true));
+    let list = server.svc("list-backups local notes")?;
+    assert!(list.code == 0 && list.stderr.contains("none of these is proven"), "{list}");
     let record = server.home.read("/var/lib/svc/records/repositories/local.json")?;
     assert!(record.contains("\"damaged\""), "{record}");
     assert_eq!(server.svc("repo prune local")?.code, 13);
@@ -315,13 +371,28 @@ fn fault_24_a_restic_that_is_absent_or_too_old_is_told_with_the_version_that_is_
 fn fault_25_an_unknown_code_is_a_failure_and_an_unknown_message_is_none() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     let before = server.runs()?;
-    server.make_backups_fail("echo what nobody knows >&2; yes noise | head -c 20000000 >&2; exit 77")?;
+    server.make_backups_fail("echo what nobody knows >&2; exit 77")?;
     let unknown = server.svc("backup local notes")?;
-    assert_eq!(unknown.code, 4, "{}", unknown.code);
-    assert!(unknown.stderr.contains("77") && unknown.stderr.len() < 200_000, "{}", unknown.stderr.len());
+    assert_eq!(unknown.code, 4, "{unknown}");
+    assert!(unknown.stderr.contains("77") && unknown.stderr.contains("what nobody knows"), "{unknown}");
+    server.make_backups_fail("yes noise | head -c 20000000 >&2; echo the end of it >&2; exit 77")?;
+    let flood = server.svc("backup local notes")?;
+    assert_eq!(flood.code, 4, "{}", flood.code);
+    // Of what is too much, its end stays.
+    assert!(
+        flood.stderr.contains("noise") && flood.stderr.contains("the end of it"),
+        "{}",
+        flood.stderr.len()
+    );
+    assert!(flood.stderr.len() < 200_000, "{}", flood.stderr.len());
+    let record: Value = serde_json::from_str(&server.home.read("/var/lib/svc/records/notes.json")?)?;
+    let local = &record["backups"]["local"];
+    assert_eq!((local["lastAttempt"]["code"].as_str(), &local["lastGood"]), (Some("failed"), &Value::Null));
     server.make_backups_fail("echo '{\"message_type\":\"hologram\"}'; echo no json; echo text >&2")?;
     let odd = server.svc("backup local notes")?;
     assert_eq!(odd.code, 0, "{odd}");
+    let record: Value = serde_json::from_str(&server.home.read("/var/lib/svc/records/notes.json")?)?;
+    assert_eq!(record["backups"]["local"]["lastGood"]["code"], "ok", "{record}");
     assert_eq!(server.runs()?, before);
     Ok(())
 }

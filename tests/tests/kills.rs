@@ -6,7 +6,7 @@
 use anyhow::Result;
 use svc_tests::Homeserver;
 use svc_tests::homeserver::{Still, Way};
-use svc_tests::kills::{Campaign, Death, Dice, Outcome, Verb};
+use svc_tests::kills::{Ask, Campaign, Cancelled, Death, Dice, Outcome, Verb};
 
 /// All places of a step, before and after it.
 const BOTH: usize = 2;
@@ -105,5 +105,41 @@ fn fault_04_a_power_cut_in_any_phase_leaves_nothing_down() -> Result<()> {
     all_hold(&campaign.kill_after(Verb::Backup, Still::Stop, Death::Power, &backup)?, &[]);
     let restore = ["stage", "stop", "exchange", "resume"];
     all_hold(&campaign.kill_after(Verb::Restore, Still::Stop, Death::Power, &restore)?, &[]);
+    Ok(())
+}
+
+/// All is well after each, and each was asked in all of these steps: by either signal, once and twice.
+fn all_end_in_good_order(cancelled: &[Cancelled], steps: &[&str]) {
+    let is_bad = |one: &&Cancelled| {
+        // After its last side effect a run has nothing to do but to say how it ended, and may have said so first.
+        let is_done = one.is_last && one.code == 0;
+        !one.violations.is_empty() || !(one.code == one.ask.code() || is_done)
+    };
+    let bad: Vec<&Cancelled> = cancelled.iter().filter(is_bad).collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    for step in steps {
+        let own = || cancelled.iter().filter(|one| one.step == *step);
+        let by_each = [Ask::Interrupt, Ask::Terminate].iter().all(|ask| own().any(|one| one.ask == *ask));
+        assert!(
+            by_each && own().any(|one| one.twice) && own().any(|one| !one.twice),
+            "{step}: {cancelled:#?}"
+        );
+    }
+}
+
+#[test]
+fn fault_43_a_backup_asked_to_end_once_or_twice_at_any_step_leaves_all_as_it_was() -> Result<()> {
+    let Some(campaign) = campaign(Way::Snapshot)? else { return Ok(()) };
+    let cancelled = campaign.forget_old_ones()?.cancel_within(&[])?;
+    let steps = ["writeManifest", "stop", "freeze", "resume", "backup", "dropFreeze", "forget"];
+    all_end_in_good_order(&cancelled, &steps);
+    Ok(())
+}
+
+#[test]
+fn fault_43_a_backup_with_a_long_stop_asked_to_end_once_or_twice_leaves_all_as_it_was() -> Result<()> {
+    let Some(mut campaign) = campaign(Way::Classic)? else { return Ok(()) };
+    let steps = ["backup", "resume"];
+    all_end_in_good_order(&campaign.cancel_within(&steps)?, &steps);
     Ok(())
 }

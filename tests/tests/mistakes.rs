@@ -11,7 +11,7 @@
 //! | 5  | a service stayed off when it was killed            | `kills::fault_01_a_backup_with_a_long_stop_or_a_restart_killed_at_any_step_leaves_nothing_down` |
 //! |    | … or its terminal went                            | `faults_runs::fault_44_a_terminal_that_goes_changes_nothing_about_the_run` |
 //! | 6  | one failed stop ended the run without a report     | here: `one_that_does_not_stop_does_not_end_the_run` |
-//! | 7  | two timers in one minute stopped the same units    | `faults_runs::fault_42_sixteen_at_once_are_one_and_the_others_say_who_holds_it` |
+//! | 7  | two timers in one minute stopped the same units    | `faults_runs::mistake_07_timers_of_two_repositories_that_fire_in_the_same_minute_never_save_one_service_at_once` |
 //! | 8  | was down also while it forgot and pruned           | `retention::mistake_08_a_service_is_up_again_before_anything_is_forgotten` |
 //! | 9  | trusted `active`: started what was stopped by hand | here: `what_an_admin_stopped_stays_off` |
 //! |    | … and saved what ran "cold"                        | here: `what_somebody_started_by_hand_is_stopped_too` |

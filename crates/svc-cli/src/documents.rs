@@ -7,6 +7,7 @@ use svc_core::event::Event;
 use svc_core::failure::Failure;
 use svc_core::history::RunSummary;
 use svc_core::names::RepositoryName;
+use svc_core::restic::Snapshot;
 
 /// Any verb that could not do what was asked.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -61,6 +62,16 @@ pub(crate) struct RunDocument<'a> {
     pub(crate) events: &'a [Event],
 }
 
+/// A snapshot, and what is known of it besides.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ListedSnapshot<'a> {
+    #[serde(flatten)]
+    pub(crate) snapshot: &'a Snapshot,
+    /// Whether the repository was found damaged: then nothing proves that it can be restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unproven: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -72,7 +83,6 @@ mod tests {
     use svc_core::doctor::Diagnosis;
     use svc_core::overview::Overview;
     use svc_core::plan::Plan;
-    use svc_core::restic::Snapshot;
     use svc_core::standing::Standing;
     use svc_core::timers::TimerOverview;
 
@@ -87,7 +97,7 @@ mod tests {
             ("error", schema_for!(ErrorDocument<'_>)),
             ("event", schema_for!(Event)),
             ("list", schema_for!(Overview)),
-            ("list-backups", schema_for!(Vec<Snapshot>)),
+            ("list-backups", schema_for!(Vec<ListedSnapshot<'_>>)),
             ("plan", schema_for!(Plan)),
             ("repo-init", schema_for!(InitDocument<'_>)),
             ("repo-check", schema_for!(CheckReport)),

@@ -16,13 +16,14 @@ use svc_core::failure::Failure;
 use svc_core::faults::Faults;
 use svc_core::goal::Goal;
 use svc_core::history;
-use svc_core::names::RunId;
+use svc_core::names::{RunId, ServiceName};
 use svc_core::observe::Probe;
 use svc_core::plan::{Plan, plan};
 use svc_core::recorder::Recorder;
 use svc_core::report::Report;
 use svc_core::run_log::RunLog;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::args::Watching;
 use crate::context::{Context, again_line};
@@ -72,32 +73,84 @@ pub(crate) async fn run_as_wished(
     }
     context.warn();
     context.warn_of_hooks(&goal);
-    let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
-    if let Some(limit) = watching.wait.filter(|_| !context.global.dry_run) {
-        waiting::for_other_runs(context, &goal, limit.duration()).await;
+    if context.global.dry_run {
+        return show_plan(context, &look(context, &goal, None, wishes).await);
     }
+    let mut code = recovery::first(context).await;
+    let deadline = watching.wait.and_then(|limit| Instant::now().checked_add(limit.duration()));
+    let (mut goal, mut question, mut interrupted) = (goal, question, Interrupted::Dies);
+    loop {
+        let plan = tokio::select! {
+            plan = look(context, &goal, deadline, wishes) => plan,
+            signal = interrupted.heed() => return Ok(Code::worst([signal, code])),
+        };
+        if let Some(question) = question.take().filter(|_| plan.has_steps() && !context.global.yes) {
+            ask(context, &plan, &question)?;
+        }
+        let Some(mut report) = execute(context, plan.clone(), watching).await? else { return Ok(code) };
+        let late = begun_by_others(&plan, &report).filter(|_| waiting::is_time(deadline));
+        if let Some(late) = &late {
+            report.services.retain(|service| !late.contains(&service.service));
+        }
+        if !context.global.json {
+            say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
+        }
+        let Some(late) = late else { return Ok(Code::worst([report.code, code])) };
+        code = Code::worst(report.services.iter().map(|service| service.code).chain([code]));
+        goal = goal.only(&late);
+        interrupted = Interrupted::listen();
+    }
+}
+
+/// Looks and plans; as long as it may wait, only while no other run is at work on the same services.
+async fn look(context: &Context, goal: &Goal, deadline: Option<Instant>, wishes: Wishes) -> Plan {
     let now = Timestamp::now();
     let observed = if context.global.dry_run {
-        waiting::look(context, &goal, Probe::Look, now).await
+        waiting::look(context, goal, Probe::Look, now).await
     } else {
-        waiting::observe_free(context, &goal, now, wishes.wait_lock).await
+        waiting::observe_undisturbed(context, goal, now, deadline, wishes.wait_lock).await
     };
-    let mut plan = plan(&context.config, &observed, &goal, now);
+    let mut plan = plan(&context.config, &observed, goal, now);
     plan.jobs = wishes.jobs.map_or(plan.jobs, NonZeroUsize::get);
     if wishes.accept_shrink {
         plan.accept_shrink();
     }
-    if context.global.dry_run {
-        return show_plan(context, &plan);
+    plan
+}
+
+/// The services that another run took in the moment between the look and the run; nothing: none, or somebody wants an end.
+fn begun_by_others(plan: &Plan, report: &Report) -> Option<Vec<ServiceName>> {
+    // That is about a repository.
+    let was_busy = |name: &ServiceName| {
+        let mut own = plan.services.iter().filter(|service| service.service == *name);
+        own.any(|service| service.refused.iter().any(|failure| failure.code == Code::Busy))
+    };
+    let busy = report.services.iter().filter(|service| service.code == Code::Busy);
+    let late: Vec<ServiceName> =
+        busy.map(|busy| busy.service.clone()).filter(|name| !was_busy(name)).collect();
+    let is_to_end = matches!(report.code, Code::Interrupted | Code::Terminated | Code::Hangup);
+    (!late.is_empty() && !is_to_end).then_some(late)
+}
+
+/// What a signal does while nothing runs.
+enum Interrupted {
+    /// Nobody listens: the process ends by it.
+    Dies,
+    /// A run before has listened, so that from then on somebody has to.
+    Heeds(Signals),
+}
+
+impl Interrupted {
+    fn listen() -> Self {
+        Signals::listen().map_or(Self::Dies, Self::Heeds)
     }
-    if let Some(question) = question.filter(|_| plan.has_steps() && !context.global.yes) {
-        ask(context, &plan, &question)?;
+
+    async fn heed(&mut self) -> Code {
+        match self {
+            Self::Dies => std::future::pending().await,
+            Self::Heeds(signals) => signals.next().await,
+        }
     }
-    let Some(report) = execute(context, plan, watching).await? else { return Ok(left) };
-    if !context.global.json {
-        say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
-    }
-    Ok(Code::worst([report.code, left]))
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {

@@ -69,6 +69,20 @@ impl Goal {
         }
     }
 
+    /// The same for none but these services.
+    #[must_use]
+    pub fn only(mut self, wanted: &[ServiceName]) -> Self {
+        match &mut self {
+            Self::Backup { services, .. }
+            | Self::Restore { services, .. }
+            | Self::Forget { services, .. }
+            | Self::Start { services }
+            | Self::Stop { services }
+            | Self::Restart { services, .. } => services.retain(|service| wanted.contains(service)),
+        }
+        self
+    }
+
     /// The repositories it is about.
     #[must_use]
     pub fn repositories(&self) -> &[RepositoryName] {

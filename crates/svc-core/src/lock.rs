@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::FlockOperation;
@@ -64,12 +65,8 @@ impl ServiceLock {
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path);
         let mut file = open.map_err(failed)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Busy { service: service.clone(), holder: holder(&mut file) });
-            }
-            Err(error) => return Err(failed(error.into())),
+        if !seize(&file).map_err(failed)? {
+            return Err(LockError::Busy { service: service.clone(), holder: holder(&mut file) });
         }
         let text = format!("{verb} (run {run}, process {}) since {since:.0}\n", std::process::id());
         write_holder(&mut file, &text).map_err(failed)?;
@@ -85,6 +82,23 @@ pub fn held_by(directory: &Path, service: &ServiceName) -> Option<String> {
         Err(rustix::io::Errno::WOULDBLOCK) => Some(holder(&mut file)),
         _ => None,
     }
+}
+
+/// What the last holder of a service's lock wrote into it, for whom it is known to be held.
+#[must_use]
+pub fn written_by_holder(directory: &Path, service: &ServiceName) -> Option<String> {
+    Some(holder(&mut File::open(directory.join(format!("{service}.lock"))).ok()?))
+}
+
+/// Takes hold of a file that nobody holds; whoever only looks whether it is held is gone in a moment.
+pub(crate) fn seize(file: &File) -> io::Result<bool> {
+    for _ in 0..50 {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(1)),
+            result => return Ok(result.map(|()| true)?),
+        }
+    }
+    Ok(false)
 }
 
 fn write_holder(file: &mut File, text: &str) -> io::Result<()> {

@@ -9,6 +9,7 @@ use rustix::fs::{FallocateFlags, FlockOperation};
 
 use crate::durable;
 use crate::event::Event;
+use crate::lock::seize;
 use crate::names::RunId;
 
 /// Room taken before anything is stopped, so that a full disk cannot silence the log half way. Bytes.
@@ -111,17 +112,6 @@ fn hold(file: &File) -> io::Result<()> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(rustix::fs::flock(file, FlockOperation::LockExclusive)?),
         result => Ok(result?),
     }
-}
-
-/// Takes hold of a log that nobody holds; whoever only looks whether it is held is gone in a moment.
-fn seize(file: &File) -> io::Result<bool> {
-    for _ in 0..50 {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(std::time::Duration::from_millis(1)),
-            result => return Ok(result.map(|()| true)?),
-        }
-    }
-    Ok(false)
 }
 
 /// Whether its last line has no end.

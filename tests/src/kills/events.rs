@@ -22,6 +22,8 @@ pub(super) fn code(events: &[Value]) -> u64 {
         "ok" => 0,
         "failed" => 4,
         "notResumed" => 5,
+        "interrupted" => 130,
+        "terminated" => 143,
         _ => 1,
     }
 }

@@ -22,10 +22,10 @@ const COPIES: &str =
 
 /// What was found wrong.
 #[derive(Debug, Default)]
-struct Findings(Vec<String>);
+pub(super) struct Findings(pub(super) Vec<String>);
 
 impl Findings {
-    fn must(&mut self, holds: bool, what: impl FnOnce() -> String) {
+    pub(super) fn must(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.0.push(what());
         }
@@ -90,7 +90,7 @@ impl Campaign {
     }
 
     /// The next backup succeeds, and its snapshot holds what is there: I3.
-    fn judge_next(&self, found: &mut Findings) -> Result<()> {
+    pub(super) fn judge_next(&self, found: &mut Findings) -> Result<()> {
         let next = self.server.svc("backup local paperless --json")?;
         found.must(next.code == 0, || format!("the next backup fails:\n{next}"));
         let last: Value = serde_json::from_str(next.stdout.lines().last().unwrap_or("null"))?;
@@ -108,7 +108,7 @@ impl Campaign {
     }
 
     /// Of what only shortened the stop nothing stays.
-    fn judge_copies(&self, found: &mut Findings) -> Result<()> {
+    pub(super) fn judge_copies(&self, found: &mut Findings) -> Result<()> {
         let home = &self.server.home;
         let copies = home.check(COPIES)?;
         found.must(copies.is_empty(), || format!("frozen copies are left:\n{copies}"));

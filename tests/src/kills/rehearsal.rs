@@ -27,7 +27,7 @@ pub(super) struct Place {
 
 impl Rehearsal {
     /// The numbers of the places of each of these steps; with no steps, of all.
-    fn numbers(&self, steps: &[&str]) -> Vec<Vec<usize>> {
+    pub(super) fn numbers(&self, steps: &[&str]) -> Vec<Vec<usize>> {
         let numbered: Vec<(usize, &Place)> = (1..).zip(&self.places).collect();
         let is_wanted = |place: &Place| steps.is_empty() || steps.contains(&place.step.as_str());
         let one = |places: &[(usize, &Place)]| places.iter().map(|(number, _)| *number).collect();

@@ -4,14 +4,16 @@ use jiff::Timestamp;
 use svc_core::code::Code;
 use svc_core::failure::Failure;
 use svc_core::plan::snapshots_of;
+use svc_core::records::RepositoryRecord;
 use svc_core::restic::Snapshot;
 use svc_core::words;
 
 use super::usage;
 use crate::args::ListBackupsArgs;
 use crate::context::Context;
+use crate::documents::ListedSnapshot;
 use crate::render;
-use crate::run::{document, write_out};
+use crate::run::{document, say, write_out};
 
 /// Lists a service's snapshots, newest first.
 pub(crate) async fn run(context: &Context, args: &ListBackupsArgs) -> Result<Code, Failure> {
@@ -22,9 +24,18 @@ pub(crate) async fn run(context: &Context, args: &ListBackupsArgs) -> Result<Cod
     let all = context.outside.restic.snapshots(&repository).await.map_err(failed)?;
     let mut own: Vec<&Snapshot> = snapshots_of(&all, service).collect();
     own.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time));
+    let damaged = RepositoryRecord::load(&context.scope.records_dir(), &repository).damaged;
     let text = if context.global.json {
-        document(&own)?
+        let unproven = damaged.is_some();
+        let listed = own.into_iter().map(|snapshot| ListedSnapshot { snapshot, unproven });
+        document(&listed.collect::<Vec<_>>())?
     } else {
+        if let Some(damage) = damaged {
+            let when = damage.at.strftime("%F %T UTC");
+            say(&format!(
+                "warning: repository `{repository}` was found damaged at {when}: none of these is proven\n"
+            ));
+        }
         render::snapshot_table(&own, Timestamp::now(), context.choice().look())
     };
     write_out(&text).map(|()| Code::Ok)

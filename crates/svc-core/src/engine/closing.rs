@@ -20,7 +20,7 @@ pub(super) async fn run(ended: Vec<ServiceRun<'_>>) -> Vec<ServiceReport> {
 impl ServiceRun<'_> {
     async fn close(mut self) -> ServiceReport {
         // It was free for all that waited for the others: whoever has it now may be saving it.
-        let _lock = match self.lock() {
+        let _lock = match self.lock().await {
             Ok(lock) => lock,
             Err(failure) => {
                 self.note(format!("nothing is forgotten this time: {}", failure.message));

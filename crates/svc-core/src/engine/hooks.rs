@@ -8,8 +8,9 @@
 
 mod marked;
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ const KILL_AFTER: Duration = Duration::from_secs(5);
 const KEPT: usize = 1 << 20;
 /// Of that, this much is told: the last lines.
 const TOLD: usize = 20;
+/// And so many characters of each.
+const LONGEST_LINE: usize = 500;
 
 impl ServiceRun<'_> {
     /// Runs a hook to its end, which comes in time or is made.
@@ -76,14 +79,23 @@ impl ServiceRun<'_> {
             end_marked(&unit.name, KILL_AFTER).await;
         }
         let lines: Vec<String> = last_lines(&output);
+        let kept = self.keep_output(step, &output);
         if !lines.is_empty() {
             let (service, label) = (self.service(), step.label.clone());
             self.tell(Body::HookOutput { service, kind: step.kind, label, lines: lines.clone() });
         }
-        match ended {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.hook_failure(step, late, &error, &lines).await),
+        let kept = kept.map(|path| format!("the end of its output is in `{}`", path.display()));
+        match (ended, kept) {
+            (Ok(()), Some(kept)) => {
+                self.note(format!("{} hook `{}`: {kept}", step.kind.as_str(), step.label));
+            }
+            (Ok(()), None) => {}
+            (Err(error), kept) => {
+                let failure = self.hook_failure(step, late, &error, &lines).await;
+                return Err(kept.into_iter().fold(failure, Failure::because));
+            }
         }
+        Ok(())
     }
 
     /// Ends the hook that ran when the run died: a unit of its own outlives it. What clears up after a hook must not run
@@ -103,6 +115,21 @@ impl ServiceRun<'_> {
         }
         // It may have had none.
         let _ = fs::remove_file(self.variables_file(&name));
+    }
+
+    /// Keeps what a hook wrote beside the run's log, where it is more than what is told; says where. That it could not be kept
+    /// is no reason to fail.
+    fn keep_output(&self, step: &HookStep, output: &[u8]) -> Option<PathBuf> {
+        let end = last_part(output);
+        if is_told(output) {
+            return None;
+        }
+        let kind = step.kind.as_str().to_ascii_lowercase();
+        let name = format!("hook-{}-{kind}-{}.log", self.plan.service, step.index);
+        let path = self.engine.scope.runs_dir().join(self.engine.run.as_str()).join(name);
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&path).ok()?;
+        file.write_all(end).ok().map(|()| path)
     }
 
     fn count_pre(&self) -> usize {
@@ -295,13 +322,23 @@ async fn read_end(reader: &mut Receiver) -> Vec<u8> {
     kept
 }
 
+/// The part that is kept.
+fn last_part(output: &[u8]) -> &[u8] {
+    output.get(output.len().saturating_sub(KEPT)..).unwrap_or_default()
+}
+
 fn last_lines(output: &[u8]) -> Vec<String> {
-    let end = output.get(output.len().saturating_sub(KEPT)..).unwrap_or_default();
-    let text = String::from_utf8_lossy(end);
+    let text = String::from_utf8_lossy(last_part(output));
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TOLD);
     // A line without an end is no reason to keep a megabyte in the log.
-    lines.iter().skip(from).map(|line| line.chars().take(500).collect()).collect()
+    lines.iter().skip(from).map(|line| line.chars().take(LONGEST_LINE).collect()).collect()
+}
+
+/// Whether the last lines are all of it.
+fn is_told(output: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(output);
+    text.lines().count() <= TOLD && text.lines().all(|line| line.chars().count() <= LONGEST_LINE)
 }
 
 fn failed(step: &HookStep, late: bool, error: &SystemdError, lines: &[String]) -> Failure {
@@ -321,4 +358,18 @@ fn failed(step: &HookStep, late: bool, error: &SystemdError, lines: &[String]) -
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_flood_the_last_lines_are_told_and_the_last_mebibyte_is_kept() {
+        let flood = [b"first\n".as_slice(), &b"flood\n".repeat(KEPT / 3), b"last\n"].concat();
+        assert!(!is_told(&flood) && last_part(&flood).len() == KEPT);
+        assert_eq!((last_lines(&flood).len(), last_lines(&flood).last().unwrap().as_str()), (TOLD, "last"));
+        assert!(is_told(&b"one\n".repeat(TOLD)) && !is_told(&b"one\n".repeat(TOLD + 1)));
+        assert!(!is_told(&b"x".repeat(LONGEST_LINE + 1)));
+    }
 }

@@ -115,14 +115,20 @@ impl<'a> ServiceRun<'a> {
         self.report.skipped.clone_from(&self.plan.skipped);
         self.report.failures.extend(self.plan.refused.iter().cloned());
         let touches = self.resumed || !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
-        let lock = if touches { self.lock().map(Some) } else { Ok(None) };
+        let lock = if touches { self.lock().await.map(Some) } else { Ok(None) };
         match &lock {
             Ok(Some(_)) => {
                 self.later = Some(self.later_backups());
                 self.run_steps().await;
             }
             Ok(None) => {}
-            Err(failure) => self.report.failures.push(failure.clone()),
+            Err(failure) => {
+                // What was seen of it beside another run's work says nothing.
+                if failure.code == Code::Busy {
+                    self.report.failures.clear();
+                }
+                self.report.failures.push(failure.clone());
+            }
         }
         // The lock is held to the end: the record is read and written under it.
         self.finish();

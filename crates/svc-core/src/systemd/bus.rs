@@ -23,8 +23,8 @@ use super::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, U
 use crate::names::UnitName;
 use crate::scope::SYSTEM_BUS;
 
-/// How long opening the connection may take.
-const CONNECT: Duration = Duration::from_secs(2);
+/// How long opening the connection may take: a bus that is there may have many others to greet first.
+const CONNECT: Duration = Duration::from_secs(10);
 /// How long a question may take.
 const QUERY: Duration = Duration::from_secs(5);
 /// How many units share one deadline; 50 take the manager 0.1 s.
@@ -34,6 +34,7 @@ const BATCH: usize = 64;
 /// was lost.
 pub struct Bus {
     address: String,
+    connect: Duration,
     query: Duration,
     link: Mutex<Option<Arc<Link>>>,
 }
@@ -42,7 +43,7 @@ impl Bus {
     /// The manager on the bus of this address; does not connect yet.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), query: QUERY, link: Mutex::new(None) }
+        Self { address: address.into(), connect: CONNECT, query: QUERY, link: Mutex::new(None) }
     }
 
     /// The open connection, or a new one. A failure is not remembered.
@@ -51,10 +52,10 @@ impl Bus {
         if let Some(link) = slot.as_ref().filter(|link| !link.is_closed()) {
             return Ok(Arc::clone(link));
         }
-        let open = timeout(CONNECT.min(self.query), Link::open(&self.address)).await;
+        let open = timeout(self.connect, Link::open(&self.address)).await;
         let unreachable = |reason| SystemdError::Unreachable { address: self.address.clone(), reason };
         let link = open
-            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT.as_secs())))?
+            .map_err(|_| unreachable(format!("no answer within {} s", self.connect.as_secs())))?
             .map_err(|error| unreachable(refusal::reason(&error)))?;
         let link = Arc::new(link);
         *slot = Some(Arc::clone(&link));

@@ -108,20 +108,51 @@ async fn every_call_fails_for_ever(goal: &Goal) {
     }
 }
 
-async fn cancelled_at_every_call(goal: &Goal) {
+/// Cancels at every call; `again`: once more so many calls later.
+async fn cancelled_at_every_call(goal: &Goal, again: Option<usize>) {
     for at in 0..calls_in_all(goal).await {
         let house = House::new();
         let before = house.running();
         let plan = house.plan(goal).await;
         let (seen, cancel) = (Arc::new(AtomicUsize::new(0)), house.cancel());
         house.tap.watch(move |_| {
-            if seen.fetch_add(1, Ordering::Relaxed) == at {
+            let call = seen.fetch_add(1, Ordering::Relaxed);
+            if call == at {
                 cancel.request(Code::Interrupted);
+            }
+            if again.is_some_and(|again| call == at + again) {
+                cancel.request(Code::Terminated);
             }
         });
         let outcome = house.run_plan(plan).await;
-        check(&house, &before, &outcome, &format!("cancelled at call {at}"));
-        assert_eq!(outcome.code(), 130, "cancelled at call {at}");
+        let story = format!("cancelled at call {at}, once more {again:?} calls later");
+        check(&house, &before, &outcome, &story);
+        // The first one counts, for the exit code too.
+        assert_eq!(outcome.code(), 130, "{story}");
+    }
+}
+
+/// Cancels at every event of a run; `twice`: two times at once.
+async fn cancelled_at_every_event(goal: &Goal, twice: bool) {
+    let events = House::new().run(goal).await.told.len() as u64;
+    for at in 0..events {
+        let house = House::new();
+        let before = house.running();
+        let plan = house.plan(goal).await;
+        let cancel = house.cancel();
+        let outcome = house
+            .run_watched(plan, cancel, |event, cancel| {
+                if event.seq == at {
+                    cancel.request(Code::Terminated);
+                    if twice {
+                        cancel.request(Code::Interrupted);
+                    }
+                }
+            })
+            .await;
+        let story = format!("cancelled at event {at} of {events}, twice: {twice}");
+        check(&house, &before, &outcome, &story);
+        assert!(outcome.code() == 143 || at + 3 >= events, "{story}");
     }
 }
 
@@ -155,29 +186,27 @@ async fn a_call_that_never_works_is_never_a_success() {
 #[tokio::test(start_paused = true)]
 async fn a_run_cancelled_at_any_call_leaves_all_as_it_was() {
     for name in ["paperless", "notes", "x"] {
-        cancelled_at_every_call(&backup(&[name])).await;
+        cancelled_at_every_call(&backup(&[name]), None).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_43_a_second_signal_at_any_call_leaves_all_as_it_was() {
+    for name in ["paperless", "notes", "x"] {
+        for again in [0, 1] {
+            cancelled_at_every_call(&backup(&[name]), Some(again)).await;
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_cancelled_at_any_event_leaves_all_as_it_was() {
-    let goal = backup_to(&["local", "remote"], &["paperless", "notes"]);
-    let events = House::new().run(&goal).await.told.len() as u64;
-    for at in 0..events {
-        let house = House::new();
-        let before = house.running();
-        let plan = house.plan(&goal).await;
-        let cancel = house.cancel();
-        let outcome = house
-            .run_watched(plan, cancel, |event, cancel| {
-                if event.seq == at {
-                    cancel.request(Code::Terminated);
-                }
-            })
-            .await;
-        check(&house, &before, &outcome, &format!("cancelled at event {at}"));
-        assert!(outcome.code() == 143 || at + 3 >= events, "cancelled at event {at} of {events}");
-    }
+    cancelled_at_every_event(&backup_to(&["local", "remote"], &["paperless", "notes"]), false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_43_a_second_signal_at_any_event_leaves_all_as_it_was() {
+    cancelled_at_every_event(&backup_to(&["local", "remote"], &["paperless", "notes"]), true).await;
 }
 
 #[tokio::test(start_paused = true)]

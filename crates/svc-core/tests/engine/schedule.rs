@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use svc_core::code::Code;
 use svc_core::event::{Body, Event};
+use svc_core::failure::Failure;
+use svc_core::lock::ServiceLock;
+use svc_core::plan::Step;
 use svc_core::restic::Verb;
 use svc_core::restic::fake::Fault;
 use tokio_util::sync::CancellationToken;
 
-use crate::house::{House, backup, backup_to, repository, service};
+use crate::house::{House, backup, backup_to, noon, repository, service};
 use crate::tap::Mishap;
 
 const ALL: [&str; 6] = ["paperless", "notes", "x", "music", "archive", "caddy"];
@@ -156,4 +159,23 @@ async fn the_time_that_the_disk_takes_is_not_counted_against_a_deadline() {
     });
     let outcome = house.run(&backup_to(&["local", "remote"], &["notes", "music"])).await;
     assert_eq!(outcome.code(), 0, "{}", outcome.messages("music"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_42_who_comes_second_is_told_who_holds_the_service_and_what_that_does_and_nothing_else() {
+    let house = House::new();
+    let goal = backup(&["notes"]);
+    let (first, mut second) = (house.plan(&goal).await, house.plan(&goal).await);
+    // What it saw while the other one was at work.
+    second.services[0].refused.push(Failure::new(Code::ManagerUnreachable, "no answer"));
+    let is_stopping =
+        |event: &Event| matches!(&event.body, Body::StepStarted { step: Step::Stop { .. }, .. });
+    let holder = house.run_and_die(first, is_stopping).await.unwrap();
+    let locks = house.scope.locks_dir();
+    let _held = ServiceLock::take(&locks, &service("notes"), &holder, "backup", noon()).unwrap();
+    let outcome = house.run_plan(second).await;
+    let said = outcome.messages("notes");
+    assert_eq!((outcome.code(), outcome.of("notes").failures.len()), (7, 1), "{said}");
+    assert!(said.starts_with("`notes` is held by another run: backup (run r1, process "), "{said}");
+    assert!(said.trim_end().ends_with("; stopping since 2026-11-20T12:00:00Z"), "{said}");
 }

@@ -163,7 +163,7 @@ async fn a_missing_socket_is_unreachable_and_the_failure_is_not_kept() {
 async fn a_socket_that_accepts_and_says_nothing_is_unreachable() {
     let dir = tempfile::tempdir().unwrap();
     let _silent = std::os::unix::net::UnixListener::bind(dir.path().join("bus")).unwrap();
-    let bus = Bus { query: SHORT, ..Bus::new(format!("unix:path={}/bus", dir.path().display())) };
+    let bus = Bus { connect: SHORT, ..Bus::new(format!("unix:path={}/bus", dir.path().display())) };
     assert!(matches!(bus.manager_state().await, Err(SystemdError::Unreachable { .. })));
 }
 
