@@ -45,6 +45,9 @@ pub struct BackupRecord {
     /// What is not to be counted on.
     #[serde(flatten)]
     pub doubts: Doubts,
+    /// Of which sources the last good one holds something; none: that is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<PathBuf>,
 }
 
 /// Snapshots that exist but are not good: never taken for the latest.

@@ -88,7 +88,7 @@ impl ServiceRun<'_> {
         let summary = self.save_or_say(step).await?;
         let took_ms = millis(began);
         let torn = if is_frozen { self.torn.clone() } else { self.why_torn(Some(&before)).await };
-        let verdict = judge(step, &summary);
+        let verdict = judge(step, &summary).or_else(|| self.emptied(step, &summary));
         let unproven = self.unproven(step, &summary);
         let weak = Weak { torn, unproven };
         let at_best = if weak.torn.is_some() || weak.unproven.is_some() { Code::Partial } else { Code::Ok };
@@ -205,6 +205,7 @@ impl ServiceRun<'_> {
                     for attempt in self.attempts(repository) {
                         record.add(repository, attempt);
                     }
+                    self.note_held(&mut record, repository);
                 }
             }
             Goal::Restore { .. } => self.note_replaced(&mut record),
@@ -219,13 +220,16 @@ impl ServiceRun<'_> {
             Failure::new(Code::Failed, format!("the record of `{}` cannot be written", self.plan.service))
                 .because(error.to_string())
         })?;
-        match before.lost.unreadable.and(record.lost.failure()) {
-            Some(failure) if matches!(self.goal, Goal::Backup { .. }) => {
-                Err(Failure { code: Code::Partial, ..failure })
-            }
-            Some(failure) => Ok(self.note(failure.message)),
-            None => Ok(()),
+        before.lost.unreadable.and(record.lost.failure()).map_or(Ok(()), |lost| self.tell_lost(lost))
+    }
+
+    /// Says where the record is kept that could not be read.
+    fn tell_lost(&self, lost: Failure) -> Result<(), Failure> {
+        if matches!(self.goal, Goal::Backup { .. }) {
+            return Err(Failure { code: Code::Partial, ..lost });
         }
+        self.note(lost.message);
+        Ok(())
     }
 
     /// Whether this run, before it died, or a later one is in the record already. The id of a run begins with its time.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Engine, caught, millis, sources};
+use super::sources::Looked;
+use super::{Engine, caught, millis};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -37,13 +38,15 @@ pub(super) struct ServiceRun<'a> {
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
     pub(super) torn: Option<String>,
+    /// Which sources hold something, and which are empty directories; nothing: nobody has looked.
+    pub(super) looked: Option<Looked>,
 }
 
 impl<'a> ServiceRun<'a> {
     pub(super) fn new(engine: &'a Engine, goal: &'a Goal, plan: &'a ServicePlan) -> Self {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
-        let (aborted, resumed, held_again, torn) = (false, false, false, None);
+        let (aborted, resumed, held_again, torn, looked) = (false, false, false, None, None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
         Self {
             engine,
@@ -59,6 +62,7 @@ impl<'a> ServiceRun<'a> {
             resumed,
             held_again,
             torn,
+            looked,
         }
     }
 
@@ -166,7 +170,7 @@ impl<'a> ServiceRun<'a> {
 
     async fn execute(&mut self, step: &Step, when: When) -> Result<(), Failure> {
         match step {
-            Step::CheckSources { sources, dumps } => sources::check(sources, dumps),
+            Step::CheckSources { sources, dumps } => self.check_sources(sources, dumps),
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,
