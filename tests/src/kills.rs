@@ -21,8 +21,8 @@ use crate::{Homeserver, wait};
 
 use rehearsal::Rehearsal;
 
-pub use events::{epoch_millis, start_ms};
 pub use cancels::{Ask, Cancelled};
+pub use events::{epoch_millis, start_ms};
 pub use random::Dice;
 pub use summary::Summary;
 

@@ -238,7 +238,8 @@ fn fault_20_flipped_bytes_are_found_by_the_rotating_check_and_nothing_is_removed
         assert_eq!(held.code, 13, "{words}: {held}");
     }
     let backup = server.svc("backup local notes")?;
-    assert_eq!(server.snapshots("local", "notes")?, snapshots + 1, "{backup}");
+    assert_eq!((backup.code, server.snapshots("local", "notes")?), (3, snapshots + 1), "{backup}");
+    assert!(backup.stderr.contains("unproven") && backup.stderr.contains("svc repo check local"), "{backup}");
     Ok(())
 }
 

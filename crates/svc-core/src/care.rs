@@ -17,7 +17,6 @@ use crate::life::life;
 use crate::names::RepositoryName;
 use crate::observe::reach;
 use crate::outside::Outside;
-use crate::plan::damaged;
 use crate::records::{Checked, Process, RepositoryRecord};
 use crate::restic::{ResticError, Started, Stats, Subset, is_locked};
 use crate::scope::Scope;
@@ -118,39 +117,33 @@ impl Care<'_> {
         let of = self.config.repositories.get(self.repository).map_or(1, |one| one.check_subsets);
         let subset = match reading {
             Reading::Nothing => None,
-            Reading::Auto => Some(self.load().next(of)),
+            Reading::Auto => Some(self.load().next(of, (self.now)())),
             Reading::Part(subset) => Some(subset),
             Reading::Everything => Some(Subset { part: 1, of: 1 }),
         };
         let (at, began) = ((self.now)(), Instant::now());
         let restic = &self.outside.restic;
-        let result = self.when_free(|| restic.check(self.repository, subset, &self.cancel)).await;
+        let result = self.when_free(|| Ok(()), || restic.check(self.repository, subset, &self.cancel)).await;
         let failure = result.err();
         let code = failure.as_ref().map_or(Code::Ok, |failure| failure.code);
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let said = failure.as_ref().map(|failure| failure.causes.join("\n")).unwrap_or_default();
-        let mut record = self.load();
-        record.note(Checked { at, subset, code, took_ms }, &said, of);
-        self.save(&record)?;
-        let (repository, proven_until) = (self.repository.clone(), record.proven_until());
+        let record = self.update(|record| record.note(Checked { at, subset, code, took_ms }, &said, of))?;
+        let (repository, proven_until) = (self.repository.clone(), record.proven_until((self.now)()));
         Ok(CheckReport { repository, subset, code, took_ms, proven_until, failure })
     }
 
     /// Removes what no snapshot needs; refuses in a repository that is marked.
     ///
     /// # Errors
-    /// When restic fails, or the repository was found damaged.
+    /// When restic fails, or the repository was found damaged, be it while others held it.
     pub async fn prune(&self) -> Result<PruneReport, Failure> {
+        let fit = || self.load().hold(self.repository).map_or(Ok(()), Err);
         reach(self.config, self.outside, self.repository).await?;
-        if let Some(damage) = &self.load().damaged {
-            return Err(damaged(self.repository, damage));
-        }
         let began = Instant::now();
         let restic = &self.outside.restic;
-        let said = self.when_free(|| restic.prune(self.repository, &self.cancel)).await?;
-        let mut record = self.load();
-        record.last_prune = Some((self.now)());
-        self.save(&record)?;
+        let said = self.when_free(fit, || restic.prune(self.repository, &self.cancel)).await?;
+        self.update(|record| record.last_prune = Some((self.now)()))?;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(PruneReport { repository: self.repository.clone(), said, took_ms })
     }
@@ -191,13 +184,18 @@ impl Care<'_> {
     }
 
     /// Does something that needs the repository alone; waits for others, and notes restic's process: should it die, that
-    /// proves whose lock it leaves.
-    async fn when_free<T, F>(&self, work: impl Fn() -> F) -> Result<T, Failure>
+    /// proves whose lock it leaves. `fit` is asked before each try: the wait may be long.
+    async fn when_free<T, F>(
+        &self,
+        fit: impl Fn() -> Result<(), Failure>,
+        work: impl Fn() -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, ResticError>>,
     {
         let mut patience = Patience::new(self.wait);
         loop {
+            fit()?;
             // From before the process can begin.
             let starts = self.outside.restic.starts();
             let done = tokio::select! {
@@ -219,10 +217,9 @@ impl Care<'_> {
         if let Some(mut starts) = starts {
             while let Ok(Started { repository, pid, born }) = starts.recv().await {
                 if repository == *self.repository {
-                    let mut record = self.load();
-                    record.add_process(Process { pid, born, from: (self.now)() });
+                    let process = Process { pid, born, from: (self.now)() };
                     // Without it a lock that is left is waited for; no reason to end.
-                    let _ = self.save(&record);
+                    let _ = self.update(|record| record.add_process(process));
                 }
             }
         }
@@ -233,8 +230,10 @@ impl Care<'_> {
         RepositoryRecord::load(&self.scope.records_dir(), self.repository)
     }
 
-    fn save(&self, record: &RepositoryRecord) -> Result<(), Failure> {
-        record.save(&self.scope.records_dir(), self.repository).map_err(|error| {
+    fn update(&self, change: impl FnOnce(&mut RepositoryRecord)) -> Result<RepositoryRecord, Failure> {
+        let updated =
+            RepositoryRecord::update(&self.scope.records_dir(), self.repository, (self.now)(), change);
+        updated.map_err(|error| {
             let message = format!("the record of repository `{}` cannot be written", self.repository);
             Failure::new(Code::Failed, message).because(error.to_string())
         })

@@ -1,7 +1,9 @@
 //! How a run or a service of it ended, as the number that the process exits with.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The outcome of a service or a run; its number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +121,13 @@ impl Code {
         let rank = |code: Self| BY_SEVERITY.iter().position(|&c| c == code).unwrap_or(0);
         codes.into_iter().min_by_key(|&code| rank(code)).unwrap_or(Self::Ok)
     }
+}
+
+/// A code from a file that a newer svc may have written: one that is not known is none of success.
+pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Code, D::Error> {
+    let word = String::deserialize(from)?;
+    let word: StrDeserializer<'_, Error> = word.as_str().into_deserializer();
+    Ok(Code::deserialize(word).unwrap_or(Code::Failed))
 }
 
 #[cfg(test)]

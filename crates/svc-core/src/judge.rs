@@ -32,13 +32,16 @@ pub fn judge(step: &BackupStep, summary: &BackupSummary) -> Option<Failure> {
         "snapshot {id} holds {after} {what} where the last one held {before}: more than `maxShrinkPercent` ({} %) is gone",
         step.max_shrink_percent
     );
-    let failure = Failure::new(Code::Failed, message);
-    // It stays so until somebody says otherwise: that the same is gone the next night proves nothing.
-    Some(failure.because("the older snapshots are kept, and nothing is forgotten").hint(format!(
+    Some(kept_all(Failure::new(Code::Failed, message), step))
+}
+
+/// A loss stays one until somebody says otherwise: that the same is gone the next night proves nothing.
+pub(crate) fn kept_all(failure: Failure, step: &BackupStep) -> Failure {
+    failure.because("the older snapshots are kept, and nothing is forgotten").hint(format!(
         "look at the sources; if it was meant: svc backup {} {} --accept-shrink",
         step.repository,
         step.tags.first().and_then(|tag| tag.strip_prefix("svc:")).unwrap_or("all")
-    )))
+    ))
 }
 
 /// Whole percent lost, rounded up, so that anything over the bound shows.

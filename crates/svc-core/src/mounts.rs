@@ -10,6 +10,23 @@ pub fn is_mount_point(path: &Path) -> bool {
     mount_points().iter().any(|mount| mount == path)
 }
 
+/// Where `/etc/fstab` has a file system for a path, and nothing is mounted.
+pub(crate) fn missing(path: &Path) -> Option<PathBuf> {
+    let planned = std::fs::read("/etc/fstab").map(|text| planned(&text, path)).unwrap_or_default();
+    planned.into_iter().find(|point| !is_mount_point(point))
+}
+
+/// The mount points of a table of file systems that a path is at or below, the root left out.
+fn planned(fstab: &[u8], path: &Path) -> Vec<PathBuf> {
+    let lines = fstab.split(|&byte| byte == b'\n');
+    let points = lines.filter_map(|line| {
+        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let device = fields.next().filter(|device| !device.starts_with(b"#"));
+        device.and_then(|_| fields.next()).map(unescape)
+    });
+    points.filter(|point| point.parent().is_some() && path.starts_with(point)).collect()
+}
+
 /// Mount points strictly below a directory.
 #[must_use]
 pub fn below(path: &Path) -> Vec<PathBuf> {
@@ -94,6 +111,15 @@ mod tests {
         let device = |path: &str| of(&mounts, Path::new(path)).map(|mount| mount.device.as_str());
         assert_eq!([device("/d/x"), device("/d"), device("/dx")], [Some("8:3"), Some("8:3"), Some("8:1")]);
         assert_eq!(mounts[1].root, Path::new("/@d"));
+    }
+
+    #[test]
+    fn a_table_of_file_systems_says_what_a_path_is_to_lie_on() {
+        let fstab = b"# /dev/x /srv ext4\nUUID=1 / ext4 defaults 0 1\n\n/dev/b\t/srv/my\\040music  btrfs noauto\nswap none swap\n";
+        let on = |path: &str| planned(fstab, Path::new(path));
+        assert_eq!(on("/srv/my music/jazz"), [PathBuf::from("/srv/my music")]);
+        assert_eq!(on("/srv/my music"), [PathBuf::from("/srv/my music")]);
+        assert_eq!((on("/srv"), on("/srv/my musical")), (vec![], vec![]));
     }
 
     #[test]

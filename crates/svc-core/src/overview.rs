@@ -88,7 +88,8 @@ pub struct RepositoryOverview {
     pub last_attempt: Option<Attempt>,
     /// Whether the last good one is missing or too old.
     pub overdue: bool,
-    /// Whether the repository was found damaged: then nothing proves that a snapshot in it can be restored.
+    /// Whether the repository was found damaged, or what is known of that is lost: then nothing proves that a snapshot in
+    /// it can be restored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub damaged: bool,
 }
@@ -195,7 +196,7 @@ pub(crate) fn backups(
         let age = known.last_good.as_ref().map(|good| now.duration_since(good.at).unsigned_abs());
         RepositoryOverview {
             repository: name.clone(),
-            damaged: RepositoryRecord::load(&scope.records_dir(), name).damaged.is_some(),
+            damaged: RepositoryRecord::load(&scope.records_dir(), name).hold(name).is_some(),
             overdue: age.is_none_or(|age| age > limit),
             last_good: known.last_good,
             last_attempt: known.last_attempt,

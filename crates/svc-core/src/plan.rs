@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use forget::{damaged, held};
+pub(crate) use forget::held;
 pub(crate) use freeze::is_hot;
 pub use hooks::{HookKind, HookStep};
 pub(crate) use lifecycle::{held_wave, running};

@@ -1,5 +1,6 @@
 //! What svc remembers of each service between runs: `<stateDir>/records/<service>.json`.
 
+mod kept;
 mod repository;
 
 use std::io;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use kept::{Lost, Unreadable};
 pub use repository::{Checked, Damage, Part, Process, RepositoryRecord};
 
 use crate::code::Code;
@@ -27,6 +29,9 @@ pub struct ServiceRecord {
     /// The trees that the last restore replaced, kept until they are let go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced: Option<ReplacedTrees>,
+    /// What earlier records said, and cannot be read.
+    #[serde(flatten)]
+    pub lost: Lost,
 }
 
 /// A service's backups in one repository.
@@ -40,16 +45,19 @@ pub struct BackupRecord {
     /// What is not to be counted on.
     #[serde(flatten)]
     pub doubts: Doubts,
+    /// Of which sources the last good one holds something; none: that is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<PathBuf>,
 }
 
 /// Snapshots that exist but are not good: never taken for the latest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Doubts {
-    /// Those that were judged. At most 100, oldest first.
+    /// Those that were judged, oldest first, until they are forgotten.
     pub not_good: Vec<SnapshotId>,
     /// When backups were made that came to no judgement: restic may have saved a snapshot in the instant before svc, the
-    /// network or the machine died. At most 100, oldest first.
+    /// network or the machine died. Oldest first; of too many the first ones become one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unjudged: Vec<Span>,
 }
@@ -83,13 +91,14 @@ impl Doubts {
                 self.unjudged.push(Span { from, to: attempt.at });
             }
         }
-        keep_newest(&mut self.not_good);
-        keep_newest(&mut self.unjudged);
+        // To drop one would make good what is not.
+        if let [first, second, rest @ ..] = self.unjudged.as_slice()
+            && rest.len() + 2 > SPANS_KEPT
+        {
+            let both = Span { from: first.from.min(second.from), to: first.to.max(second.to) };
+            self.unjudged.splice(..2, [both]);
+        }
     }
-}
-
-fn keep_newest<T>(doubts: &mut Vec<T>) {
-    doubts.drain(..doubts.len().saturating_sub(DOUBTS_KEPT));
 }
 
 /// One backup.
@@ -102,6 +111,7 @@ pub struct Attempt {
     #[schemars(with = "String")]
     pub at: Timestamp,
     /// How.
+    #[serde(deserialize_with = "crate::code::known")]
     pub code: Code,
     /// Its snapshot.
     pub snapshot: Option<SnapshotId>,
@@ -130,24 +140,22 @@ pub struct ReplacedTrees {
     pub trees: Vec<Tree>,
 }
 
-const DOUBTS_KEPT: usize = 100;
+const SPANS_KEPT: usize = 1000;
 
 impl ServiceRecord {
-    /// The record of a service; an empty one when there is none yet or it cannot be read.
+    /// The record of a service; an empty one when there is none yet, and `lost` says it when it cannot be read.
     #[must_use]
     pub fn load(directory: &Path, service: &ServiceName) -> Self {
-        let text = std::fs::read(file(directory, service)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        kept::load(&file(directory, service))
     }
 
-    /// Writes the record, durably and all at once.
+    /// Writes the record, durably and all at once; an earlier one that could not be read is kept aside.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn save(&self, directory: &Path, service: &ServiceName) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(self)?;
+    pub fn save(&mut self, directory: &Path, service: &ServiceName, now: Timestamp) -> io::Result<()> {
         durable::make_directory(directory, 0o755)?;
-        durable::replace(&file(directory, service), &text, 0o644)
+        kept::save(self, &file(directory, service), now)
     }
 
     /// Adds a backup, good or not.
@@ -160,10 +168,23 @@ impl ServiceRecord {
         record.last_attempt = Some(attempt);
     }
 
+    /// Takes in which snapshots are gone.
+    pub fn let_go(&mut self, snapshots: &[SnapshotId]) {
+        for record in self.backups.values_mut() {
+            record.doubts.not_good.retain(|doubtful| !snapshots.contains(doubtful));
+        }
+    }
+
     /// Whether a snapshot of the service is less than good, or may be.
     #[must_use]
     pub fn is_not_good(&self, repository: &RepositoryName, snapshot: &Snapshot) -> bool {
         self.backups.get(repository).is_some_and(|record| record.doubts.concern(snapshot))
+    }
+}
+
+impl kept::Record for ServiceRecord {
+    fn lost(&mut self) -> &mut Lost {
+        &mut self.lost
     }
 }
 
@@ -233,11 +254,70 @@ mod tests {
         let mut record = ServiceRecord::default();
         record.add(&"local".parse().unwrap(), attempt(Code::Ok, Some('a')));
         let records = directory.path().join("records");
-        record.save(&records, &service).unwrap();
+        record.save(&records, &service, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(ServiceRecord::load(&records, &service), record);
         assert_eq!(
             ServiceRecord::load(directory.path(), &"other".parse().unwrap()),
             ServiceRecord::default()
         );
+    }
+    #[test]
+    fn a_thousand_bad_nights_make_no_snapshot_good_until_it_is_gone() {
+        let (mut record, local) = (ServiceRecord::default(), "local".parse().unwrap());
+        let night = |night: i64| Timestamp::from_second(night * 86_400).unwrap();
+        for count in 0..3 * i64::try_from(SPANS_KEPT).unwrap() {
+            let id = format!("{count:064x}").parse().unwrap();
+            let partial = Attempt { snapshot: Some(id), ..attempt(Code::Partial, None) };
+            record.add(&local, partial);
+            record.add(&local, Attempt { at: night(count), ..attempt(Code::Unreachable, None) });
+        }
+        let first: SnapshotId = "0".repeat(64).parse().unwrap();
+        let by_id = Snapshot { id: first.clone(), ..snapshot('a', Timestamp::MIN) };
+        let doubts = |record: &ServiceRecord| {
+            [&by_id, &snapshot('a', night(0))].map(|snapshot| record.is_not_good(&local, snapshot))
+        };
+        assert_eq!(doubts(&record), [true, true]);
+        assert_eq!(record.backups[&local].doubts.unjudged.len(), SPANS_KEPT);
+        record.let_go(&[first]);
+        assert_eq!(doubts(&record), [false, true]);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_kept_and_holds_back_until_somebody_takes_it_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let (records, service) = (directory.path(), "notes".parse().unwrap());
+        let load = || ServiceRecord::load(records, &service);
+        std::fs::write(file(records, &service), "{torn").unwrap();
+        let mut record = load();
+        let failure = record.lost.failure().unwrap();
+        assert!(failure.message.contains("notes.json"), "{failure:?}");
+        assert_eq!(failure.code, Code::Refused);
+        record.save(records, &service, "2026-11-20T12:00:00Z".parse().unwrap()).unwrap();
+        let aside = records.join("notes.json.unreadable-20261120T120000");
+        assert_eq!(std::fs::read_to_string(&aside).unwrap(), "{torn");
+        let failure = load().lost.failure().unwrap();
+        assert_eq!(failure.hint, Some(format!("see what it says, then: rm {}", aside.display())));
+        std::fs::remove_file(&aside).unwrap();
+        let mut record = load();
+        assert_eq!(record.lost.failure(), None);
+        record.save(records, &service, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(load(), ServiceRecord::default());
+    }
+
+    #[test]
+    fn a_file_that_only_cannot_be_opened_is_no_empty_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let service = "notes".parse().unwrap();
+        std::fs::create_dir(file(directory.path(), &service)).unwrap();
+        assert!(ServiceRecord::load(directory.path(), &service).lost.failure().is_some());
+    }
+
+    #[test]
+    fn what_only_a_newer_version_knows_makes_no_record_unreadable_and_no_backup_good() {
+        let mut value = serde_json::to_value(attempt(Code::Ok, Some('a'))).unwrap();
+        value["code"] = "sublime".into();
+        value["mood"] = "good".into();
+        let read: Attempt = serde_json::from_value(value).unwrap();
+        assert_eq!(read, attempt(Code::Failed, Some('a')));
     }
 }

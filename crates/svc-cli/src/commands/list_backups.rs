@@ -24,17 +24,14 @@ pub(crate) async fn run(context: &Context, args: &ListBackupsArgs) -> Result<Cod
     let all = context.outside.restic.snapshots(&repository).await.map_err(failed)?;
     let mut own: Vec<&Snapshot> = snapshots_of(&all, service).collect();
     own.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time));
-    let damaged = RepositoryRecord::load(&context.scope.records_dir(), &repository).damaged;
+    let hold = RepositoryRecord::load(&context.scope.records_dir(), &repository).hold(&repository);
     let text = if context.global.json {
-        let unproven = damaged.is_some();
+        let unproven = hold.is_some();
         let listed = own.into_iter().map(|snapshot| ListedSnapshot { snapshot, unproven });
         document(&listed.collect::<Vec<_>>())?
     } else {
-        if let Some(damage) = damaged {
-            let when = damage.at.strftime("%F %T UTC");
-            say(&format!(
-                "warning: repository `{repository}` was found damaged at {when}: none of these is proven\n"
-            ));
+        if let Some(hold) = hold {
+            say(&format!("warning: none of these is proven: {}\n", hold.message));
         }
         render::snapshot_table(&own, Timestamp::now(), context.choice().look())
     };

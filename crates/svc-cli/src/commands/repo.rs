@@ -131,7 +131,7 @@ async fn unlock(context: &Context, named: &str) -> Result<Code, Failure> {
 async fn stats(context: &Context, named: &str) -> Result<Code, Failure> {
     let work = async |care: &Care<'_>| care.stats().await;
     let report = care(context, named, Duration::ZERO, work).await?;
-    tell(context, &report, render::stats(&report)).map(|()| Code::Ok)
+    tell(context, &report, render::stats(&report, Timestamp::now())).map(|()| Code::Ok)
 }
 
 /// Makes a repository where there is none; one that is there is left alone.

@@ -1,5 +1,6 @@
 //! What was done for a repository, in words.
 
+use jiff::Timestamp;
 use svc_core::care::{CheckReport, PruneReport, StatsReport, UnlockReport};
 use svc_tui::figures;
 use svc_tui::{text, words};
@@ -45,7 +46,7 @@ pub(crate) fn unlocked(report: &UnlockReport, is_trial: bool) -> String {
 }
 
 /// How much lies there, and how it stands.
-pub(crate) fn stats(report: &StatsReport) -> String {
+pub(crate) fn stats(report: &StatsReport, now: Timestamp) -> String {
     let stats = &report.stats;
     let snapshots = usize::try_from(stats.snapshots).unwrap_or(usize::MAX);
     let mut lines = vec![format!(
@@ -56,13 +57,23 @@ pub(crate) fn stats(report: &StatsReport) -> String {
         figures::bytes(stats.uncompressed_bytes)
     )];
     let record = &report.record;
-    let day = |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string();
-    lines.push(match (&record.damaged, &record.last_check) {
-        (Some(damage), _) => format!("damaged, found {}", day(damage.at)),
-        (None, Some(check)) => format!("last check {}: {}", day(check.at), words::outcome(check.code).text),
-        (None, None) => "never checked".to_owned(),
-    });
-    lines.extend(record.proven_until().map(|until| format!("everything until {} was read back", day(until))));
+    let day = |at: Timestamp| at.strftime("%F %T UTC").to_string();
+    lines.extend(record.damaged.iter().map(|damage| {
+        let part = damage.subset.filter(|subset| subset.of > 1);
+        let part = part.map(|subset| format!(" in part {} of {}", subset.part, subset.of));
+        format!("damaged{}, found {}", part.unwrap_or_default(), day(damage.at))
+    }));
+    lines.extend(record.lost.failure().map(|failure| failure.message));
+    match &record.last_check {
+        _ if !record.damaged.is_empty() => {}
+        Some(check) => {
+            lines.push(format!("last check {}: {}", day(check.at), words::outcome(check.code).text));
+        }
+        None => lines.push("never checked".to_owned()),
+    }
+    lines.extend(
+        record.proven_until(now).map(|until| format!("everything until {} was read back", day(until))),
+    );
     lines.extend(record.last_prune.map(|at| format!("last pruned {}", day(at))));
     lines.join("\n") + "\n"
 }

@@ -80,8 +80,8 @@ pub(super) fn in_use(config: &Config) -> impl Iterator<Item = &RepositoryName> {
 async fn repository(config: &Config, scope: &Scope, outside: &Outside, name: &RepositoryName) -> Finding {
     let check = format!("repository {name}");
     // What a check has found counts also while the repository opens well.
-    if let Some(damage) = RepositoryRecord::load(&scope.records_dir(), name).damaged {
-        return Finding::problem(&check, crate::plan::damaged(name, &damage));
+    if let Some(failure) = RepositoryRecord::load(&scope.records_dir(), name).hold(name) {
+        return Finding::problem(&check, failure);
     }
     let look = async {
         match reach(config, outside, name).await {

@@ -1,4 +1,4 @@
-//! svc's own directory: whether it can be written, and has room.
+//! svc's own directory: whether it can be written, has room, and what lies there can be read.
 
 use std::path::Path;
 
@@ -6,7 +6,10 @@ use rustix::fs::{Access, StatVfs};
 
 use super::{Finding, Grade, is_owner};
 use crate::code::Code;
+use crate::config::Config;
 use crate::failure::Failure;
+use crate::names::ServiceName;
+use crate::records::ServiceRecord;
 use crate::scope::Scope;
 
 const CHECK: &str = "state";
@@ -15,6 +18,13 @@ const MIB: u64 = 1 << 20;
 const LEAST: u64 = 16 * MIB;
 /// Less is soon gone.
 const LITTLE: u64 = 256 * MIB;
+
+/// The records of services that cannot be read; a repository's is told of with the repository.
+pub(super) fn records(config: &Config, scope: &Scope) -> Vec<Finding> {
+    let lost = |name: &ServiceName| ServiceRecord::load(&scope.records_dir(), name).lost.failure();
+    let finding = |name: &ServiceName| Some(Finding::problem(format!("service {name}"), lost(name)?));
+    config.services.keys().filter_map(finding).collect()
+}
 
 pub(super) fn check(scope: &Scope) -> Vec<Finding> {
     let directory = &scope.state_dir;

@@ -18,9 +18,17 @@ use crate::judge::judge;
 use crate::manifest::Manifest;
 use crate::names::RepositoryName;
 use crate::plan::{BackupStep, Pass, PlannedStep, Step};
-use crate::records::{Attempt, ServiceRecord};
+use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
 use crate::report::SnapshotReport;
 use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
+
+/// Why a snapshot that holds everything is less than good all the same.
+struct Weak {
+    /// The service did not hold still.
+    torn: Option<String>,
+    /// The repository is damaged.
+    unproven: Option<Failure>,
+}
 
 /// A backup that sets no limit of its own is ended after this.
 const LONGEST_BACKUP: Duration = Duration::from_hours(24);
@@ -49,40 +57,42 @@ impl ServiceRun<'_> {
             return Ok(());
         }
         let is_frozen = !step.binds.is_empty();
-        let mut torn = self.save_and_judge(step, is_frozen).await?;
+        let mut weak = self.save_and_judge(step, is_frozen).await?;
         // Beside a frozen copy the service runs again, as it should.
-        if let Some(why) = torn.as_ref().filter(|_| !is_frozen)
+        if let Some(why) = weak.torn.as_ref().filter(|_| !is_frozen)
             && self.hold_still_again(why).await
         {
-            torn = self.save_and_judge(step, is_frozen).await?;
+            weak = self.save_and_judge(step, is_frozen).await?;
         }
-        torn.map_or(Ok(()), |why| Err(self.torn_failure(&step.repository, &why)))
+        let torn = weak.torn.map(|why| self.torn_failure(&step.repository, &why));
+        torn.or(weak.unproven).map_or(Ok(()), Err)
     }
 
     async fn save_or_say(&mut self, step: &BackupStep) -> Result<BackupSummary, Failure> {
         let figures = watch::Sender::new(Progress::default());
+        // Until restic says otherwise: also when nothing is left to hear it.
+        self.unsaved.push((step.repository.clone(), Code::Internal));
         let saved = self.save_in_time(step, &figures).await;
+        let (repository, _) = self.unsaved.pop().unwrap_or((step.repository.clone(), Code::Internal));
         saved.map_err(|error| {
             let failure = with_missing(self.restic_failure(&error), *figures.borrow());
-            self.unsaved.push((step.repository.clone(), failure.code));
+            self.unsaved.push((repository, failure.code));
             failure
         })
     }
 
-    /// Saves a snapshot and judges it; says why it may be torn.
-    async fn save_and_judge(
-        &mut self,
-        step: &BackupStep,
-        is_frozen: bool,
-    ) -> Result<Option<String>, Failure> {
+    /// Saves a snapshot and judges it; says why it is less than good although restic saved all of it.
+    async fn save_and_judge(&mut self, step: &BackupStep, is_frozen: bool) -> Result<Weak, Failure> {
         let before = if is_frozen { Ok(Look::default()) } else { self.look_before().await };
         self.look_behind().await;
         let began = Instant::now();
         let summary = self.save_or_say(step).await?;
         let took_ms = millis(began);
         let torn = if is_frozen { self.torn.clone() } else { self.why_torn(&before).await };
-        let verdict = judge(step, &summary);
-        let at_best = if torn.is_some() { Code::Partial } else { Code::Ok };
+        let verdict = judge(step, &summary).or_else(|| self.emptied(step, &summary));
+        let unproven = self.unproven(step, &summary);
+        let weak = Weak { torn, unproven };
+        let at_best = if weak.torn.is_some() || weak.unproven.is_some() { Code::Partial } else { Code::Ok };
         let snapshot = SnapshotReport {
             repository: step.repository.clone(),
             id: summary.snapshot,
@@ -93,7 +103,20 @@ impl ServiceRun<'_> {
         };
         self.report.snapshots.push(snapshot.clone());
         self.tell(Body::SnapshotSaved { service: self.service(), snapshot });
-        verdict.map_or(Ok(torn), Err)
+        verdict.map_or(Ok(weak), Err)
+    }
+
+    /// In a damaged repository restic takes for saved what it finds there, also where that is lost.
+    fn unproven(&self, step: &BackupStep, summary: &BackupSummary) -> Option<Failure> {
+        let (records, repository) = (self.engine.scope.records_dir(), &step.repository);
+        let damage = RepositoryRecord::load(&records, repository).damage(repository)?;
+        let message = format!(
+            "snapshot {} is unproven: what it has in common with older ones may be lost",
+            summary.snapshot.short()
+        );
+        let failure = Failure::new(Code::Partial, message).because(damage.message);
+        let failure = damage.causes.into_iter().fold(failure, Failure::because);
+        Some(failure.hint(format!("svc repo check {repository}   # then repair it")))
     }
 
     /// Saves; when the time is over restic is ended in good order, not dropped.
@@ -183,18 +206,31 @@ impl ServiceRun<'_> {
                     for attempt in self.attempts(repository) {
                         record.add(repository, attempt);
                     }
+                    self.note_held(&mut record, repository);
                 }
             }
             Goal::Restore { .. } => self.note_replaced(&mut record),
             _ => {}
         }
+        record.let_go(&self.report.forgotten);
         if record == before {
             return Ok(());
         }
-        record.save(&self.engine.scope.records_dir(), &self.plan.service).map_err(|error| {
+        let records = self.engine.scope.records_dir();
+        record.save(&records, &self.plan.service, (self.engine.now)()).map_err(|error| {
             Failure::new(Code::Failed, format!("the record of `{}` cannot be written", self.plan.service))
                 .because(error.to_string())
-        })
+        })?;
+        before.lost.unreadable.and(record.lost.failure()).map_or(Ok(()), |lost| self.tell_lost(lost))
+    }
+
+    /// Says where the record is kept that could not be read.
+    fn tell_lost(&self, lost: Failure) -> Result<(), Failure> {
+        if matches!(self.goal, Goal::Backup { .. }) {
+            return Err(Failure { code: Code::Partial, ..lost });
+        }
+        self.note(lost.message);
+        Ok(())
     }
 
     /// Whether this run, before it died, or a later one is in the record already. The id of a run begins with its time.
@@ -207,11 +243,16 @@ impl ServiceRun<'_> {
         self.engine.config.services.get(&self.plan.service).is_some_and(|service| service.uses(repository))
     }
 
-    /// One for each snapshot there: a torn one came before another.
+    /// One for each snapshot there: a torn one came before another. What became of that other may not be known.
     fn attempts(&self, repository: &RepositoryName) -> Vec<Attempt> {
         let saved = self.report.snapshots.iter().filter(|snapshot| snapshot.repository == *repository);
-        let attempts: Vec<Attempt> = saved.map(|saved| self.attempt(repository, Some(saved))).collect();
-        if attempts.is_empty() { vec![self.attempt(repository, None)] } else { attempts }
+        let mut attempts: Vec<Attempt> = saved.map(|saved| self.attempt(repository, Some(saved))).collect();
+        let is_good = attempts.last().is_some_and(|last| last.code == Code::Ok);
+        let is_unsaved = self.resumed || self.unsaved.iter().any(|(name, _)| name == repository);
+        if attempts.is_empty() || (!is_good && is_unsaved) {
+            attempts.push(self.attempt(repository, None));
+        }
+        attempts
     }
 
     fn attempt(&self, repository: &RepositoryName, saved: Option<&SnapshotReport>) -> Attempt {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::holder::{self, Patience};
 use crate::names::{RepositoryName, SnapshotId};
-use crate::plan::{ForgetStep, damaged, held};
+use crate::plan::{ForgetStep, held};
 use crate::records::{RepositoryRecord, ServiceRecord};
 use crate::restic::{ForgetQuestion, ResticError, is_locked};
 use crate::retention::{Judged, Protected, SKEW, decide};
@@ -32,21 +32,23 @@ impl ServiceRun<'_> {
         if let Some(held) = &step.held {
             return Err(self.is_held(held.clone()));
         }
-        let records = self.engine.scope.records_dir();
-        let known = RepositoryRecord::load(&records, &step.repository);
-        if let Some(damage) = &known.damaged {
-            let failure = damaged(&step.repository, damage);
-            if matches!(self.goal, Goal::Forget { .. }) {
-                return Err(failure);
-            }
-            self.note(failure.message);
-            return Ok(());
-        }
+        let known = self.fit(&step.repository)?;
         if step.forget.is_empty() {
             return Ok(());
         }
         let ids = self.still_to_go(step, &known).await?;
         self.remove(step, ids).await
+    }
+
+    /// What is known of the repository, if nothing in it or in the service's record forbids to remove anything.
+    fn fit(&self, repository: &RepositoryName) -> Result<RepositoryRecord, Failure> {
+        let records = self.engine.scope.records_dir();
+        let known = RepositoryRecord::load(&records, repository);
+        let own = || ServiceRecord::load(&records, &self.plan.service).lost.failure();
+        match known.hold(repository).or_else(own) {
+            Some(failure) => Err(self.is_held(failure)),
+            None => Ok(known),
+        }
     }
 
     async fn remove(&mut self, step: &ForgetStep, ids: Vec<SnapshotId>) -> Result<(), Failure> {
@@ -76,6 +78,8 @@ impl ServiceRun<'_> {
         let engine = self.engine;
         let mut patience = Patience::new(PATIENCE);
         loop {
+            // A check may have found something since it was looked at.
+            self.fit(repository)?;
             match engine.outside.restic.forget(repository, ids).await {
                 Err(error) if is_locked(&error) => {}
                 result => return result.map_err(|error| self.restic_failure(&error)),
@@ -119,7 +123,7 @@ impl ServiceRun<'_> {
             || record.and_then(|record| record.last_good.as_ref()).and_then(|good| good.snapshot.clone());
         Protected {
             last_good: new.map(|new| new.id.clone()).or_else(old),
-            proven_until: known.proven_until(),
+            proven_until: known.proven_until((self.engine.now)()),
             doubts: record.map(|record| record.doubts.clone()).unwrap_or_default(),
             next: None,
         }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Engine, caught, millis, sources};
+use super::sources::Looked;
+use super::{Engine, caught, millis};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -42,6 +43,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) torn: Option<String>,
     /// They were taken before this moment, and it could not be seen whether the service held still.
     pub(super) unseen: Option<Timestamp>,
+    /// Which sources hold something, and which are empty directories; nothing: nobody has looked.
+    pub(super) looked: Option<Looked>,
 }
 
 impl<'a> ServiceRun<'a> {
@@ -49,7 +52,7 @@ impl<'a> ServiceRun<'a> {
         let report = ServiceReport::new(plan.service.clone());
         let (ledger, unsaved) = (Ledger::default(), Vec::new());
         let (aborted, resumed, held_again) = (false, false, false);
-        let (later, torn, unseen) = (None, None, None);
+        let (later, torn, unseen, looked) = (None, None, None, None);
         let (hot_took, began, began_at) = (BTreeMap::new(), Instant::now(), (engine.now)());
         Self {
             engine,
@@ -67,6 +70,7 @@ impl<'a> ServiceRun<'a> {
             held_again,
             torn,
             unseen,
+            looked,
         }
     }
 
@@ -192,7 +196,7 @@ impl<'a> ServiceRun<'a> {
 
     async fn execute(&mut self, step: &Step, when: When) -> Result<(), Failure> {
         match step {
-            Step::CheckSources { sources, dumps } => sources::check(sources, dumps),
+            Step::CheckSources { sources, dumps } => self.check_sources(sources, dumps),
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,

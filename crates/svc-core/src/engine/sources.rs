@@ -3,16 +3,85 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::service::ServiceRun;
 use crate::code::Code;
 use crate::failure::Failure;
+use crate::judge::kept_all;
+use crate::mounts;
+use crate::names::RepositoryName;
+use crate::plan::BackupStep;
+use crate::records::ServiceRecord;
+use crate::restic::BackupSummary;
 
-/// Whether every source is there, and every dump holds something.
-pub(super) fn check(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<(), Failure> {
+/// What a look at the sources has shown.
+pub(super) struct Looked {
+    /// These hold something.
+    held: Vec<PathBuf>,
+    /// These are empty directories.
+    empty: Vec<PathBuf>,
+}
+
+impl ServiceRun<'_> {
+    pub(super) fn check_sources(&mut self, sources: &[PathBuf], dumps: &[PathBuf]) -> Result<(), Failure> {
+        let empty = check(sources, dumps)?;
+        for path in &empty {
+            self.note(format!("`{}` is empty", path.display()));
+        }
+        let held = sources.iter().filter(|source| !empty.contains(source)).cloned().collect();
+        self.looked = Some(Looked { held, empty });
+        Ok(())
+    }
+
+    /// That a source which held something in the last good snapshot is empty. The sum over all of them may hide it.
+    pub(super) fn emptied(&self, step: &BackupStep, summary: &BackupSummary) -> Option<Failure> {
+        let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let before = &record.backups.get(&step.repository)?.held;
+        let looked = self.looked.as_ref().filter(|_| step.max_shrink_percent < 100)?;
+        let path = looked.empty.iter().find(|path| before.contains(path))?;
+        let message = format!(
+            "snapshot {} holds nothing of `{}`, and the last good one did",
+            summary.snapshot.short(),
+            path.display()
+        );
+        Some(kept_all(Failure::new(Code::Failed, message), step))
+    }
+
+    /// What the new good snapshot holds something of.
+    pub(super) fn note_held(&self, record: &mut ServiceRecord, repository: &RepositoryName) {
+        let is_good = record.backups.get(repository).and_then(|record| record.last_good.as_ref());
+        let is_new = is_good.is_some_and(|good| good.run == self.engine.run);
+        if let Some((record, looked)) = record.backups.get_mut(repository).zip(self.looked.as_ref())
+            && is_new
+        {
+            record.held.clone_from(&looked.held);
+        }
+    }
+}
+
+/// Whether every source is there, and every dump holds something. Gives the sources that are empty directories: that may
+/// be as it should.
+pub(super) fn check(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
     if let Some(path) = sources.iter().find(missing) {
         return Err(Failure::new(Code::Failed, format!("`{}` is gone", path.display())));
     }
-    dumps.iter().try_for_each(|dump| check_dump(dump))
+    let empty: Vec<PathBuf> = sources.iter().filter(|path| is_empty(path)).cloned().collect();
+    empty.iter().try_for_each(|path| check_mounted(path))?;
+    dumps.iter().try_for_each(|dump| check_dump(dump))?;
+    Ok(empty)
+}
+
+/// A directory without any entry; one that cannot be read is restic's to tell of.
+fn is_empty(path: &Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// What a file system is to be mounted on is empty when it is not.
+fn check_mounted(path: &Path) -> Result<(), Failure> {
+    let Some(point) = mounts::missing(path) else { return Ok(()) };
+    let message = format!("`{}` is empty, and `{}` is not mounted", path.display(), point.display());
+    let failure = Failure::new(Code::Failed, message).because("/etc/fstab has a file system for it");
+    Err(failure.hint(format!("mount {}", point.display())))
 }
 
 /// A dump of zero bytes is what a database's own tool leaves when it fails behind a pipe.
@@ -51,6 +120,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_directory_without_an_entry_is_told_and_one_that_is_gone_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = ["empty", "hidden", "file"].map(|name| directory.path().join(name));
+        fs::create_dir(&paths[0]).unwrap();
+        fs::create_dir(&paths[1]).unwrap();
+        fs::write(paths[1].join(".keep"), "").unwrap();
+        fs::write(&paths[2], "").unwrap();
+        assert_eq!(check(&paths, &[]).unwrap(), [paths[0].clone()]);
+        fs::remove_dir(&paths[0]).unwrap();
+        assert!(check(&paths, &[]).unwrap_err().message.ends_with("is gone"));
+    }
 
     #[test]
     fn a_dump_that_is_missing_or_empty_is_named() {

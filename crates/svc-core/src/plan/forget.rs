@@ -8,7 +8,7 @@ use crate::config::{Config, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Observed, ObservedService};
-use crate::records::{Damage, RepositoryRecord};
+use crate::records::RepositoryRecord;
 use crate::retention::{Decision, Hold, Owner, Protected, decide, expect, sort};
 
 /// Plans to forget what one service does not keep, and nothing else.
@@ -50,8 +50,9 @@ fn standing(
     observed: &Observed,
     repository: &RepositoryName,
 ) -> Option<Failure> {
-    if let Some(damage) = observed.known.get(repository).and_then(|known| known.damaged.as_ref()) {
-        return Some(damaged(repository, damage));
+    let known = observed.known.get(repository).and_then(|known| known.hold(repository));
+    if let Some(failure) = known.or_else(|| seen.record.lost.failure()) {
+        return Some(failure);
     }
     let last = seen.record.backups.get(repository)?.last_attempt.as_ref()?;
     if last.code == Code::Ok {
@@ -60,16 +61,6 @@ fn standing(
     let message = format!("the last backup of `{}` to `{repository}` was less than good", service.name);
     let failure = Failure::new(Code::Refused, message).because("nothing is forgotten until one is good");
     Some(failure.hint(format!("svc backup {repository} {}", service.name)))
-}
-
-/// Why nothing is removed from a repository that is marked.
-pub(crate) fn damaged(repository: &RepositoryName, damage: &Damage) -> Failure {
-    let when = damage.at.strftime("%F %T UTC");
-    let message =
-        format!("repository `{repository}` was found damaged at {when}: nothing is removed from it");
-    Failure::new(Code::Damaged, message).because(damage.said.clone()).hint(format!(
-        "svc repo check {repository} --subset all   # after a repair: https://restic.readthedocs.io/en/stable/077_troubleshooting.html"
-    ))
 }
 
 /// Adds the step, if anything is to be forgotten or to be said; `next`: at the end of a run that makes one more snapshot
@@ -92,9 +83,9 @@ pub(super) fn add(
     };
     let listed = sort(&owner, snapshots);
     let weighed = expect(&listed.own, policy, next);
-    let protected = protected(observed, plan, repository, next);
+    let protected = protected(observed, plan, repository, next, now);
     let (Decision { forget, keep }, held) = match decide(&owner, &weighed, policy, &protected, now) {
-        Ok(decision) => (decision, None),
+        Ok(decision) => (decision, lost(observed, plan, repository)),
         Err(hold) if next.is_none() => return plan.refused.push(held(&hold)),
         // The run says it, once the backup is there.
         Err(hold) => (Decision::default(), Some(held(&hold))),
@@ -104,13 +95,18 @@ pub(super) fn add(
     }
     let kept = listed.own.len() - forget.len();
     let reason = format!("`{policy}` keeps {kept} of {} snapshots", listed.own.len());
-    let reason =
-        if held.is_some() { "nothing goes while times cannot be trusted".to_owned() } else { reason };
+    let reason = held.as_ref().map_or(reason, |held| format!("nothing goes: {}", held.message));
     let (repository, policy) = (repository.clone(), policy.clone());
     let step =
         ForgetStep { repository, owner, tags: listed.tags, policy, forget, keep, left: listed.left, held };
     let step = Step::Forget(Box::new(step));
     if next.is_some() { plan.close(step, When::Normal, reason) } else { plan.push(step, reason) }
+}
+
+/// That what is known of the repository or the service cannot be read. A backup goes on; what goes waits.
+fn lost(observed: &Observed, plan: &ServicePlan, repository: &RepositoryName) -> Option<Failure> {
+    let known = observed.known.get(repository).and_then(|known| known.lost.failure());
+    known.or_else(|| observed.services.get(&plan.service).and_then(|seen| seen.record.lost.failure()))
 }
 
 /// A hold as a refusal.
@@ -124,12 +120,16 @@ fn protected(
     plan: &ServicePlan,
     repository: &RepositoryName,
     next: Option<Timestamp>,
+    now: Timestamp,
 ) -> Protected {
     let record = observed.services.get(&plan.service).and_then(|seen| seen.record.backups.get(repository));
     let good = record.and_then(|record| record.last_good.as_ref()).and_then(|good| good.snapshot.clone());
     Protected {
         last_good: good,
-        proven_until: observed.known.get(repository).and_then(RepositoryRecord::proven_until),
+        proven_until: observed
+            .known
+            .get(repository)
+            .and_then(|known: &RepositoryRecord| known.proven_until(now)),
         doubts: record.map(|record| record.doubts.clone()).unwrap_or_default(),
         next,
     }

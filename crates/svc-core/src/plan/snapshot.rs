@@ -44,19 +44,41 @@ pub fn choose<'a>(
             .filter(|snapshot| snapshot.time <= moment)
             .filter(good)
             .max_by_key(|snapshot| snapshot.time)
+            .copied()
     };
     let name = &service.name;
     match choice {
         SnapshotChoice::Latest => newest(now)
-            .copied()
-            .ok_or_else(|| none(format!("repository `{repository}` has no good snapshot of `{name}`"))),
-        SnapshotChoice::At(moment) => newest(*moment).copied().ok_or_else(|| {
-            none(format!("repository `{repository}` has no snapshot of `{name}` as old as {moment}"))
-        }),
+            .ok_or_else(|| none(format!("repository `{repository}` has no good snapshot of `{name}`")))
+            .and_then(|chosen| known_good(chosen, repository, record, &list)),
+        SnapshotChoice::At(moment) => newest(*moment)
+            .ok_or_else(|| {
+                none(format!("repository `{repository}` has no snapshot of `{name}` as old as {moment}"))
+            })
+            .and_then(|chosen| known_good(chosen, repository, record, &list)),
         SnapshotChoice::Id(prefix) => by_prefix(&own, prefix).map_err(|count| match count {
             0 => none(format!("repository `{repository}` has no snapshot `{prefix}` of `{name}`")),
             count => none(format!("`{prefix}` is the beginning of {count} snapshots of `{name}`")),
         }),
+    }
+}
+
+/// The snapshot, unless it is not known any more which ones are less than good: then a person has to name one.
+fn known_good<'a>(
+    chosen: &'a Snapshot,
+    repository: &RepositoryName,
+    record: &ServiceRecord,
+    list: &str,
+) -> Result<&'a Snapshot, Failure> {
+    let last = record.backups.get(repository).and_then(|record| record.last_good.as_ref());
+    let is_known = last.is_some_and(|last| last.snapshot.as_ref() == Some(&chosen.id));
+    match record.lost.failure() {
+        Some(lost) if !is_known => {
+            let message = format!("whether snapshot {} is good is not known any more", chosen.id.short());
+            let failure = Failure::new(Code::Refused, message).because(lost.message);
+            Err(failure.hint(format!("{list}   # then restore one by its id")))
+        }
+        _ => Ok(chosen),
     }
 }
 

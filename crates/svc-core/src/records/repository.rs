@@ -1,14 +1,20 @@
 //! What svc remembers of each repository: `<stateDir>/records/repositories/<repository>.json`.
 
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::fs::FlockOperation;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::kept::{self, Lost};
 use crate::code::Code;
 use crate::durable;
+use crate::failure::Failure;
 use crate::names::RepositoryName;
 use crate::restic::Subset;
 
@@ -16,9 +22,9 @@ use crate::restic::Subset;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RepositoryRecord {
-    /// It was found to be damaged: nothing is removed from it until a check says otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub damaged: Option<Damage>,
+    /// What was found to be damaged: nothing is removed from it until a check has seen all of that again, and it was good.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_more")]
+    pub damaged: Vec<Damage>,
     /// The last check, whatever came of it.
     pub last_check: Option<Checked>,
     /// The last time that unneeded data was removed.
@@ -28,6 +34,9 @@ pub struct RepositoryRecord {
     pub parts: Vec<Part>,
     /// The last processes of restic that `svc repo` started, the newest last: what proves a lock to be svc's own.
     pub processes: Vec<Process>,
+    /// What earlier records said, and cannot be read.
+    #[serde(flatten)]
+    pub lost: Lost,
 }
 
 /// What a check found.
@@ -55,6 +64,7 @@ pub struct Checked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subset: Option<Subset>,
     /// How it ended.
+    #[serde(deserialize_with = "crate::code::known")]
     pub code: Code,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
@@ -87,36 +97,69 @@ pub struct Process {
 }
 
 const PROCESSES_KEPT: usize = 50;
+/// A change takes milliseconds.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 impl RepositoryRecord {
-    /// The record of a repository; an empty one when there is none yet or it cannot be read.
+    /// The record of a repository; an empty one when there is none yet, and `lost` says it when it cannot be read.
     #[must_use]
     pub fn load(records: &Path, repository: &RepositoryName) -> Self {
-        let text = std::fs::read(file(records, repository)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        kept::load(&file(records, repository))
     }
 
-    /// Writes the record, durably and all at once.
+    /// Changes the record, durably and all at once; no other process changes it meanwhile. Gives what it is then.
     ///
     /// # Errors
-    /// What the file system says.
-    pub fn save(&self, records: &Path, repository: &RepositoryName) -> io::Result<()> {
+    /// What the file system says, or that another process does not let it go.
+    pub fn update(
+        records: &Path,
+        repository: &RepositoryName,
+        now: Timestamp,
+        change: impl FnOnce(&mut Self),
+    ) -> io::Result<Self> {
         let file = file(records, repository);
-        let text = serde_json::to_vec_pretty(self)?;
         durable::make_directory(records, 0o755)?;
         if let Some(directory) = file.parent() {
             durable::make_directory(directory, 0o755)?;
         }
-        durable::replace(&file, &text, 0o644)
+        let _lock = lock(&file.with_file_name(format!("{repository}.lock")))?;
+        let mut record = kept::load(&file);
+        change(&mut record);
+        kept::save(&mut record, &file, now)?;
+        Ok(record)
     }
 
-    /// The part whose turn it is: the one that was not looked at for longest.
+    /// Why nothing may be removed from the repository.
     #[must_use]
-    pub fn next(&self, of: u32) -> Subset {
+    pub fn hold(&self, repository: &RepositoryName) -> Option<Failure> {
+        self.damage(repository).or_else(|| self.lost.failure())
+    }
+
+    /// That it was found damaged.
+    #[must_use]
+    pub fn damage(&self, repository: &RepositoryName) -> Option<Failure> {
+        let last = self.damaged.last()?;
+        let when = last.at.strftime("%F %T UTC");
+        let message =
+            format!("repository `{repository}` was found damaged at {when}: nothing is removed from it");
+        let failure = Failure::new(Code::Damaged, message);
+        let failure =
+            self.damaged.iter().fold(failure, |failure, damage| failure.because(damage.said.clone()));
+        Some(failure.hint(format!(
+            "svc repo check {repository} --subset all   # after a repair: https://restic.readthedocs.io/en/stable/077_troubleshooting.html"
+        )))
+    }
+
+    /// The part whose turn it is: the one that was not looked at for longest. A time that is still to come, from a clock
+    /// that was wrong, says nothing.
+    #[must_use]
+    pub fn next(&self, of: u32, now: Timestamp) -> Subset {
         let of = of.max(1);
         let tried = |part: &u32| {
             let known = self.parts.get(usize::try_from(part - 1).unwrap_or(usize::MAX));
-            known.filter(|_| self.is_divided_by(of)).and_then(|known| known.tried)
+            let known = known.filter(|_| self.is_divided_by(of)).and_then(|known| known.tried);
+            known.filter(|tried| *tried <= now)
         };
         Subset { part: (1..=of).min_by_key(tried).unwrap_or(1), of }
     }
@@ -141,19 +184,22 @@ impl RepositoryRecord {
             }
         }
         if code == Code::Damaged {
-            self.damaged = Some(Damage { at, subset, said: said.to_owned() });
-        } else if self.damaged.as_ref().is_some_and(|damage| covers(subset, damage.subset)) {
-            self.damaged = None;
+            self.damaged.retain(|damage| damage.subset != subset);
+            self.damaged.push(Damage { at, subset, said: said.to_owned() });
+        } else {
+            self.damaged.retain(|damage| !covers(subset, damage.subset));
         }
     }
 
-    /// Until when everything in it has been read back and was good; nothing: not yet, or it is damaged.
+    /// Until when everything in it has been read back and was good; nothing: not yet, or it is damaged, or the clock was
+    /// wrong then.
     #[must_use]
-    pub fn proven_until(&self) -> Option<Timestamp> {
-        if self.damaged.is_some() || self.parts.is_empty() {
+    pub fn proven_until(&self, now: Timestamp) -> Option<Timestamp> {
+        if !self.damaged.is_empty() || self.parts.is_empty() {
             return None;
         }
-        self.parts.iter().map(|part| part.read).collect::<Option<Vec<_>>>()?.into_iter().min()
+        let read = self.parts.iter().map(|part| part.read.filter(|read| *read <= now));
+        read.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// Notes a process that may leave a lock.
@@ -168,9 +214,53 @@ impl RepositoryRecord {
     }
 }
 
-/// Whether a check that reads one part sees again what another one has seen.
+/// Whether a check that reads one part sees again what another one has seen. Any check looks at what is not data; restic
+/// divides packs by a number in their names, so a third holds every third of the twelfths.
 fn covers(read: Option<Subset>, before: Option<Subset>) -> bool {
-    before.is_none() || read == before || read.is_some_and(|read| read.of == 1)
+    let (Some(before), read) = (before, read) else { return true };
+    read.is_some_and(|read| {
+        let is_in = |part: u32| part.checked_rem(read.of) == read.part.checked_sub(1);
+        before.of.checked_rem(read.of) == Some(0) && before.part.checked_sub(1).is_some_and(is_in)
+    })
+}
+
+impl kept::Record for RepositoryRecord {
+    fn lost(&mut self) -> &mut Lost {
+        &mut self.lost
+    }
+}
+
+/// Earlier versions knew of one damage at most.
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Damage>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Several(Vec<Damage>),
+        One(Damage),
+        None,
+    }
+    Ok(match Written::deserialize(from)? {
+        Written::Several(several) => several,
+        Written::One(one) => vec![one],
+        Written::None => Vec::new(),
+    })
+}
+
+/// The lock of a record, held for as long as a change takes; never unlinked.
+fn lock(path: &Path) -> io::Result<File> {
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)?;
+    let began = Instant::now();
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() < LOCK_WAIT => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn file(records: &Path, repository: &RepositoryName) -> PathBuf {
@@ -178,65 +268,4 @@ fn file(records: &Path, repository: &RepositoryName) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(second: i64, subset: Option<Subset>, code: Code) -> Checked {
-        Checked { at: Timestamp::from_second(second).unwrap(), subset, code, took_ms: 1 }
-    }
-
-    #[test]
-    fn every_part_is_read_once_in_as_many_checks_as_there_are_parts() {
-        let mut record = RepositoryRecord::default();
-        let mut read = Vec::new();
-        for run in 0..12 {
-            assert_eq!(record.proven_until(), None);
-            let subset = record.next(12);
-            read.push(subset.part);
-            // One that did not get to it does not count.
-            record.note(check(run, Some(subset), Code::Unreachable), "", 12);
-            record.note(check(100 + run, Some(subset), Code::Ok), "", 12);
-        }
-        read.sort_unstable();
-        assert_eq!(read, (1..=12).collect::<Vec<_>>());
-        assert_eq!(record.proven_until(), Timestamp::from_second(100).ok());
-        assert_eq!(record.next(12).part, 1);
-    }
-
-    #[test]
-    fn a_damaged_part_is_not_forgotten_over_the_others_and_does_not_keep_them_waiting() {
-        let mut record = RepositoryRecord::default();
-        let bad = record.next(3);
-        record.note(check(1, Some(bad), Code::Damaged), "pack gone", 3);
-        let other = record.next(3);
-        assert_ne!(other, bad);
-        record.note(check(2, Some(other), Code::Ok), "", 3);
-        record.note(check(3, None, Code::Ok), "", 3);
-        assert!(record.damaged.is_some());
-        record.note(check(4, Some(bad), Code::Ok), "", 3);
-        assert_eq!((record.damaged.clone(), record.proven_until()), (None, None));
-        record.note(check(5, Some(Subset { part: 1, of: 1 }), Code::Ok), "", 3);
-        assert_eq!(record.proven_until(), Timestamp::from_second(5).ok());
-    }
-
-    #[test]
-    fn another_number_of_parts_begins_anew() {
-        let mut record = RepositoryRecord::default();
-        record.note(check(1, Some(Subset { part: 1, of: 1 }), Code::Ok), "", 2);
-        assert!(record.proven_until().is_some());
-        assert_eq!(record.next(5), Subset { part: 1, of: 5 });
-        record.note(check(2, Some(Subset { part: 1, of: 5 }), Code::Ok), "", 5);
-        assert_eq!((record.proven_until(), record.next(5).part), (None, 2));
-    }
-
-    #[test]
-    fn a_record_comes_back_as_it_was_saved() {
-        let directory = tempfile::tempdir().unwrap();
-        let local = "local".parse().unwrap();
-        let mut record = RepositoryRecord::default();
-        record.note(check(1, None, Code::Damaged), "bad", 2);
-        record.add_process(Process { pid: 7, born: Some(70), from: Timestamp::UNIX_EPOCH });
-        record.save(directory.path(), &local).unwrap();
-        assert_eq!(RepositoryRecord::load(directory.path(), &local), record);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use svc_core::code::Code;
+use svc_core::event::{Body, Event};
 use svc_core::plan::Target;
 use svc_core::restic::fake::Fault;
 use svc_core::restic::{ResticFailure, Verb};
@@ -183,6 +184,36 @@ async fn a_snapshot_that_lost_most_of_its_data_is_kept_but_is_not_good() {
     let plan = house.plan(&backup(&["music"])).await;
     let text = crate::show::plan(&house, &plan);
     assert!(text.contains(&format!("parent {}", house.saved("local")[0].id.short())), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_source_among_several_that_is_empty_is_told_and_one_that_was_not_before_is_a_failure() {
+    let mut house = House::new();
+    let inbox = house.path("srv/inbox");
+    house.service("music").backup.paths.push(inbox.clone());
+    std::fs::create_dir(&inbox).unwrap();
+    let first = house.run(&backup(&["music"])).await;
+    assert_eq!(first.code(), 0, "{}", first.messages("music"));
+    let note = format!("`{}` is empty", inbox.display());
+    let is_note = |event: &Event| matches!(&event.body, Body::Note { text, .. } if *text == note);
+    assert!(first.events.iter().any(is_note));
+    house.write("srv/inbox/scan.pdf", "x");
+    let full = house.run(&backup(&["music"])).await;
+    assert_eq!((full.code(), full.events.iter().any(is_note)), (0, false));
+    std::fs::remove_file(inbox.join("scan.pdf")).unwrap();
+    for _ in 0..2 {
+        let failed = house.run(&backup(&["music"])).await;
+        assert_eq!(failed.code(), 4);
+        assert!(failed.messages("music").contains("srv/inbox"), "{}", failed.messages("music"));
+        let hint = failed.of("music").failures[0].hint.clone().unwrap();
+        assert!(hint.ends_with("svc backup local music --accept-shrink"), "{hint}");
+    }
+    let good = house.record("music").backups[&repository("local")].last_good.clone().unwrap();
+    assert_eq!(good.snapshot, Some(full.of("music").snapshots[0].id.clone()));
+    let mut plan = house.plan(&backup(&["music"])).await;
+    plan.accept_shrink();
+    assert_eq!(house.run_plan(plan).await.code(), 0);
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod care;
+#[cfg(test)]
 mod closing;
 #[cfg(test)]
 mod faults;

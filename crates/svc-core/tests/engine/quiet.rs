@@ -7,6 +7,9 @@ use std::time::Duration;
 use svc_core::code::Code;
 use svc_core::config::Quiesce;
 use svc_core::docker::Docker as _;
+use svc_core::event::{Body, Event};
+use svc_core::restic::Verb;
+use svc_core::restic::fake::Fault;
 use svc_core::systemd::ActiveState;
 use svc_core::testing::DockerVerb;
 use tokio::time::Instant;
@@ -49,6 +52,31 @@ async fn a_container_that_comes_up_once_is_saved_once_more_and_twice_is_partial(
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_restic_may_have_saved_after_a_torn_snapshot_is_in_doubt_too() {
+    let torn = |house: &House| {
+        let docker = house.docker.clone();
+        at_calls(house, "restic backup", 1, move || docker.recreate(DB));
+    };
+    let doubts = |house: &House| {
+        let record = house.record("paperless");
+        let doubts = &record.backups[&repository("local")].doubts;
+        (doubts.not_good.len(), doubts.unjudged.len())
+    };
+    let failing = House::new();
+    torn(&failing);
+    failing.restic.fault(Verb::Backup, &repository("local"), 2, Fault::NoSnapshotId);
+    assert_eq!(failing.run(&backup(&["paperless"])).await.code(), 4);
+    assert_eq!(doubts(&failing), (1, 1));
+    let dying = House::new();
+    torn(&dying);
+    let plan = dying.plan(&backup(&["paperless"])).await;
+    let is_saved = |event: &Event| matches!(event.body, Body::SnapshotSaved { .. });
+    let run = dying.run_and_die(plan, is_saved).await.unwrap();
+    dying.recover(&run, |_| false).await.unwrap();
+    assert_eq!(doubts(&dying), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

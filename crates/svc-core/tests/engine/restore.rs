@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use svc_core::event::Body;
-use svc_core::goal::Goal;
+use svc_core::goal::{Goal, SnapshotChoice};
 use svc_core::names::SnapshotId;
 use svc_core::plan::Step;
 use svc_core::restic::fake::Fault;
@@ -11,7 +11,7 @@ use svc_core::restic::{ResticFailure, Verb};
 use svc_core::systemd::ActiveState;
 use svc_core::testing::FakeUnit;
 
-use crate::house::{House, Outcome, STACK, WEB, backup, repository, restore};
+use crate::house::{House, Outcome, STACK, WEB, backup, noon, repository, restore};
 use crate::tap::Mishap;
 
 pub(crate) const TABLE: &str = "docker/volumes/paperless_db/_data/table";
@@ -230,7 +230,7 @@ async fn only_what_is_named_like_a_stage_is_ever_removed() {
     let mut record = house.record("music");
     let stage = house.stages().remove(0);
     record.replaced.as_mut().unwrap().stages.push(house.path("srv/paperless"));
-    record.save(&house.scope.records_dir(), &"music".parse().unwrap()).unwrap();
+    record.save(&house.scope.records_dir(), &"music".parse().unwrap(), noon()).unwrap();
     let outcome = house.run(&restore(&["music"])).await;
     assert_eq!(outcome.code(), 20);
     assert!(house.path(PAGE).exists());
@@ -321,6 +321,25 @@ async fn latest_is_never_a_snapshot_that_is_not_good() {
     assert_eq!(house.run(&backup(&["music"])).await.code(), 3);
     let outcome = house.run(&restore(&["music"])).await;
     assert_eq!(outcome.of("music").restored, Some(good));
+}
+
+#[tokio::test(start_paused = true)]
+async fn latest_is_nothing_to_go_by_when_it_is_not_known_any_more_what_is_good() {
+    let house = changed_house().await;
+    let good = saved(&house, "music");
+    house.write("state/records/music.json", "{torn");
+    let outcome = house.run(&restore(&["music"])).await;
+    assert_eq!(outcome.code(), 20);
+    let failure = &outcome.of("music").failures[0];
+    assert!(failure.hint.as_ref().unwrap().starts_with("svc list-backups local music"), "{failure:?}");
+    let named = Goal::Restore {
+        repository: repository("local"),
+        services: vec!["music".parse().unwrap()],
+        snapshot: SnapshotChoice::Id(good.as_str()[..12].to_owned()),
+        start: false,
+    };
+    let outcome = house.run(&named).await;
+    assert_eq!((outcome.code(), outcome.of("music").restored.clone()), (0, Some(good)));
 }
 
 #[tokio::test(start_paused = true)]

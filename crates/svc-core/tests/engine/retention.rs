@@ -1,6 +1,8 @@
 //! Retention: what a service's policy does not keep goes, and nothing else, whatever tags are shared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -8,10 +10,10 @@ use svc_core::code::Code;
 use svc_core::config::Policy;
 use svc_core::goal::Goal;
 use svc_core::names::SnapshotId;
-use svc_core::records::{Checked, RepositoryRecord};
 use svc_core::restic::fake::{FakeRepository, Fault};
 use svc_core::restic::{ResticFailure, Snapshot, Verb};
 
+use crate::care::mark;
 use crate::house::{House, Outcome, backup, backup_to, noon, repository, service};
 
 fn policy(last: u32) -> Policy {
@@ -191,17 +193,96 @@ async fn fault_46_a_snapshot_from_the_future_holds_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_repository_gets_backups_and_forgets_nothing() {
+async fn a_damaged_repository_gets_backups_that_prove_nothing_and_forgets_nothing() {
     let house = house(&[3, 2, 1], 1);
-    let (records, local) = (house.scope.records_dir(), repository("local"));
-    let mut record = RepositoryRecord::default();
-    record.note(Checked { at: noon(), subset: None, code: Code::Damaged, took_ms: 1 }, "a pack is gone", 12);
-    record.save(&records, &local).unwrap();
+    mark(&house, None);
     let outcome = house.run(&backup(&["music"])).await;
-    assert_eq!((outcome.code(), house.saved("local").len()), (0, 4));
-    assert!(notes(&outcome).contains("damaged"), "{}", notes(&outcome));
+    assert_eq!((outcome.code(), house.saved("local").len()), (3, 4));
+    let failure = &outcome.of("music").failures[0];
+    assert!(failure.message.contains("unproven"), "{failure:?}");
+    assert!(failure.causes.iter().any(|cause| cause.contains("damaged")), "{failure:?}");
+    assert!(failure.hint.as_ref().unwrap().starts_with("svc repo check local"), "{failure:?}");
+    let record = &house.record("music").backups[&repository("local")];
+    let new = house.saved("local").pop().unwrap();
+    assert_eq!((record.last_good.clone(), &record.doubts.not_good), (None, &vec![new.id]));
     assert_eq!(house.run(&forget(&["music"])).await.code(), 13);
     assert_eq!(house.restic.count(Verb::Forget), 0);
+    // The other one is sound.
+    assert_eq!(house.run(&backup_to(&["remote"], &["music"])).await.code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repository_that_is_marked_while_it_is_waited_for_forgets_nothing() {
+    for is_marked in [false, true] {
+        let house = Arc::new(house(&[3, 2, 1], 1));
+        house.restic.fault(Verb::Forget, &repository("local"), 2, Fault::Fails(ResticFailure::Locked));
+        let inside = Arc::downgrade(&house);
+        house.tap.watch(move |call| {
+            let house = inside.upgrade().filter(|_| is_marked && call == "restic locks local");
+            house.inspect(|house| mark(house, None));
+        });
+        let outcome = house.run(&backup(&["music"])).await;
+        let left = if is_marked { (3, 4) } else { (0, 1) };
+        assert_eq!((outcome.code(), house.saved("local").len()), left, "{}", outcome.messages("music"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_holds_retention_until_somebody_has_looked_at_it() {
+    for file in ["records/music.json", "records/repositories/local.json"] {
+        let house = house(&[3, 2, 1], 1);
+        house.write(&format!("state/{file}"), "{torn");
+        assert_eq!(house.run(&forget(&["music"])).await.code(), 20, "{file}");
+        for _ in 0..2 {
+            let outcome = house.run(&backup(&["music"])).await;
+            assert_eq!(outcome.code(), 3, "{file}: {}", outcome.messages("music"));
+            assert!(outcome.messages("music").contains(file), "{file}: {}", outcome.messages("music"));
+        }
+        assert_eq!((house.saved("local").len(), house.restic.count(Verb::Forget)), (5, 0), "{file}");
+        let last = house.record("music").backups[&repository("local")].last_good.clone().unwrap();
+        assert_eq!(last.snapshot, house.saved("local").pop().map(|new| new.id), "{file}");
+        let is_left = |path: &PathBuf| path.to_string_lossy().contains(&format!("{file}.unreadable-"));
+        let all = walkdir::WalkDir::new(house.path("state")).into_iter().map(|one| one.unwrap().into_path());
+        let left: Vec<PathBuf> = all.filter(is_left).collect();
+        if file.contains("repositories") {
+            // A backup does not write it.
+            assert_eq!(std::fs::read_to_string(house.path(&format!("state/{file}"))).unwrap(), "{torn");
+            std::fs::remove_file(house.path(&format!("state/{file}"))).unwrap();
+        } else {
+            assert_eq!(left.len(), 1);
+            assert_eq!(std::fs::read_to_string(&left[0]).unwrap(), "{torn");
+            std::fs::remove_file(&left[0]).unwrap();
+        }
+        let outcome = house.run(&backup(&["music"])).await;
+        assert_eq!((outcome.code(), house.saved("local").len()), (0, 1), "{}", outcome.messages("music"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_a_policy_says_that_its_record_could_not_be_read_too() {
+    let house = House::new();
+    house.write("state/records/music.json", "{torn");
+    let outcome = house.run(&backup(&["music"])).await;
+    assert_eq!(outcome.code(), 3);
+    assert!(outcome.messages("music").contains("music.json.unreadable-"), "{}", outcome.messages("music"));
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_is_no_doubt_any_more() {
+    let mut house = house(&[], 1);
+    house.restic.fault(
+        Verb::Backup,
+        &repository("local"),
+        1,
+        Fault::Unreadable(vec!["/a: denied".to_owned()]),
+    );
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 3);
+    assert_eq!(house.record("music").backups[&repository("local")].doubts.not_good.len(), 1);
+    house.service("music").backup.policy = Some(policy(1));
+    assert_eq!(house.run(&backup(&["music"])).await.code(), 0);
+    assert_eq!(house.saved("local").len(), 1);
+    assert_eq!(house.record("music").backups[&repository("local")].doubts.not_good, []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,6 +113,20 @@ async fn a_repository_says_what_keeps_it_closed() {
 }
 
 #[tokio::test]
+async fn a_record_that_cannot_be_read_is_named_with_what_to_do() {
+    for (file, check) in [("notes.json", "service notes"), ("repositories/local.json", "repository local")] {
+        let machine = Machine::new();
+        let file = machine.state().join("records").join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "{torn").unwrap();
+        let (code, finding) = machine.finding(restic()).await;
+        assert_eq!((code, finding.check.as_str()), (Code::Unhealthy, check));
+        assert!(finding.said.contains(file.to_str().unwrap()), "{finding:?}");
+        assert!(fix(&finding).starts_with("ls -l "), "{finding:?}");
+    }
+}
+
+#[tokio::test]
 async fn another_repository_at_the_place_of_a_pinned_one_is_a_problem() {
     let mut machine = Machine::new();
     let pinned = format!(r#""local": {{"id": "{}"}}"#, "ab".repeat(32));

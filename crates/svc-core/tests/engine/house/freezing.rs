@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{House, service};
+use super::{House, noon, service};
 
 impl House {
     /// Makes everything that paperless and notes consist of something that can be frozen.
@@ -19,7 +19,7 @@ impl House {
             for backups in record.backups.values_mut() {
                 backups.last_attempt.as_mut().unwrap().took_ms = took_ms;
             }
-            record.save(&self.scope.records_dir(), &service(name)).unwrap();
+            record.save(&self.scope.records_dir(), &service(name), noon()).unwrap();
         }
     }
 
