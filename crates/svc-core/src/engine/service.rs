@@ -9,6 +9,7 @@ use super::{Engine, caught, millis, sources};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::freeze::Traces;
 use crate::goal::Goal;
 use crate::ledger::Ledger;
 use crate::names::{RepositoryName, ServiceName};
@@ -37,6 +38,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
     pub(super) torn: Option<String>,
+    /// Whether each change of the frozen copies' files can be told.
+    pub(super) traces: Traces,
 }
 
 impl<'a> ServiceRun<'a> {
@@ -59,6 +62,7 @@ impl<'a> ServiceRun<'a> {
             resumed,
             held_again,
             torn,
+            traces: Traces::Plain,
         }
     }
 
