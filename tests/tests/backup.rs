@@ -121,3 +121,25 @@ fn a_backup_takes_no_more_of_the_machine_than_its_limits() -> Result<()> {
     assert_eq!(server.home.read("/run/seen")?, "idle\n7\n1572864000\n");
     Ok(())
 }
+
+#[test]
+fn a_stack_goes_down_and_up_by_its_unit_where_stop_via_says_so() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.freeze_nothing()?;
+    server.configure(".services.paperless.backup.stopVia = \"unit\"")?;
+    let before = server.runs()?;
+    // `compose down` removes what Docker's own stop would leave.
+    server.watch_backups("docker ps --all --format '{{.Names}}' | grep ^paperless-")?;
+    let backup = server.svc("backup local paperless")?;
+    assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);
+    assert_eq!(server.seen_meanwhile()?, "");
+    assert_eq!(server.runs()?, before);
+    // Its unit would start what is off.
+    server.home.check("docker stop paperless-broker-1 > /dev/null")?;
+    let partial = server.runs()?;
+    let backup = server.svc("backup local paperless")?;
+    assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);
+    assert_ne!(server.seen_meanwhile()?, "");
+    assert_eq!(server.runs()?, partial);
+    Ok(())
+}

@@ -94,3 +94,24 @@ fn units_of_any_kind_are_stopped_while_they_are_saved_and_run_as_before() -> Res
     assert_eq!(client.wait_within(Duration::from_secs(10))?.code, 0);
     Ok(())
 }
+
+#[test]
+fn a_container_that_a_unit_only_shows_is_paused_itself_and_goes_on() -> Result<()> {
+    let Some(server) = all_up()? else { return Ok(()) };
+    server.configure(
+        ".services.media.backup |= (del(.needsServiceStopped) | .quiesce = \"pause\" | .freeze = \"never\")",
+    )?;
+    let before = running(&server)?;
+    server.watch_backups("docker ps --filter status=running --format '{{.Names}}' | grep ^media-")?;
+    let backup = server.svc("backup local media")?;
+    assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);
+    assert_eq!(server.seen_meanwhile()?, "", "ran while it was saved");
+    assert_eq!(running(&server)?, before);
+    // Under another name nobody finds it, and nothing is held that only seems to be.
+    server.home.check("docker rename media-db other && docker rename media-app another")?;
+    let refused = server.svc("backup local media")?;
+    assert_eq!(refused.code, 20, "{}{}", refused.stdout, refused.stderr);
+    assert!(refused.stderr.contains("cannot be paused"), "{}", refused.stderr);
+    assert_eq!(server.snapshots("local", "media")?, 1);
+    Ok(())
+}

@@ -35,7 +35,7 @@ use jsonc_parser::ast::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use backup::{Backup, Freeze, Quiesce};
+pub use backup::{Backup, Freeze, Quiesce, StopVia};
 pub use effective::{Effective, Leaf, Origin, effective};
 pub use health::{Health, Probe};
 pub use hook::{Hook, HookAction, HookPlace, Hooks};

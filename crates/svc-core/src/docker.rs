@@ -81,6 +81,8 @@ pub struct Container {
     pub lasts: Option<Duration>,
     /// Names of the volumes it mounts.
     pub volumes: Vec<String>,
+    /// The unit that keeps it, as podman notes on it.
+    pub unit: Option<String>,
 }
 
 /// A container's place in a compose project, from its labels.

@@ -14,6 +14,7 @@ mod zfs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ pub trait Freezer: Send + Sync {
     async fn sync(&self, paths: &[PathBuf]) -> Result<(), FreezeError>;
 
     /// Takes a copy, in a new directory that only root can look into.
-    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError>;
+    async fn freeze(&self, wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Traces, FreezeError>;
 
     /// Removes a copy; one that is not there, or only in part, is fine.
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError>;
@@ -122,6 +123,28 @@ pub struct FrozenCopy {
     pub to: PathBuf,
 }
 
+/// A copy that is to be taken, and what has to be known for that.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The copy.
+    pub copy: &'a FrozenCopy,
+    /// Where all parts of the plan are seen: what lies on a file system of its own below the copy's and is none of them
+    /// would be missing.
+    pub parts: &'a [PathBuf],
+    /// All that had changed by then is in the snapshots that restic compares with; nothing: nobody knows.
+    pub since: Option<Timestamp>,
+}
+
+/// Whether times and sizes tell of each change of a copy's files. More cannot be compared: those of a reflink copy have
+/// inodes and times of change of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traces {
+    /// They do.
+    Plain,
+    /// A file may have other content and look as before.
+    Hidden,
+}
+
 /// A part of a copy, and where restic sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -162,6 +185,12 @@ pub enum FreezeError {
         /// How long that is.
         seconds: u64,
     },
+    /// A file system or subvolume that the plan does not know lies below what is copied.
+    #[error("`{}` lies on a file system or subvolume of its own, and the plan does not know of it", path.display())]
+    Unplanned {
+        /// Where.
+        path: PathBuf,
+    },
     /// It was cancelled.
     #[error("freezing was cancelled")]
     Cancelled,
@@ -189,6 +218,15 @@ fn has_own_name(path: &Path) -> bool {
 /// Whether a copy, svc's or some snapshot of ZFS, is mounted there: it is seen for a while only, and nobody's data.
 fn is_copy_mount(point: &Path) -> bool {
     point.ancestors().any(|above| has_own_name(above) || above.ends_with(".zfs/snapshot"))
+}
+
+/// The top of the copy that a path lies in: a directory of copies may itself lie below others' data.
+fn top_of_copy(path: &Path) -> Option<&Path> {
+    let is_top = |path: &&Path| {
+        let is_snapshot = name(path).starts_with(FROZEN_PREFIX.trim_start_matches('.'));
+        is_snapshot || path.parent().is_some_and(has_own_name)
+    };
+    path.ancestors().filter(is_top).last()
 }
 
 fn name(path: &Path) -> std::borrow::Cow<'_, str> {

@@ -231,7 +231,7 @@ impl Ledger {
         self.prior.as_ref().is_some_and(|prior| prior.unwell.contains(target))
     }
 
-    /// Whether a container was paused before.
+    /// Whether a target was paused or frozen before.
     pub(crate) fn was_paused(&self, target: &Target) -> bool {
         self.prior.as_ref().is_some_and(|prior| prior.paused.contains(target))
     }

@@ -1,6 +1,7 @@
 //! What the world looks like before a plan is made: units, containers, sources, repositories.
 
 mod ground;
+mod keepers;
 mod parts;
 mod place;
 mod relatives;
@@ -12,6 +13,7 @@ mod targets;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+pub(crate) use keepers::{keeps, unknown_keeper};
 pub use parts::{KnownUnits, Parts, parts, parts_at_a_glance};
 pub(crate) use parts::{belongs, candidates, is_part, is_up};
 pub use place::Place;

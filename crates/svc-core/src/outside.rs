@@ -28,7 +28,7 @@ impl From<&FreezeError> for Failure {
             FreezeError::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Code::NoSpace
             }
-            FreezeError::Foreign { .. } => Code::Refused,
+            FreezeError::Foreign { .. } | FreezeError::Unplanned { .. } => Code::Refused,
             FreezeError::File { .. }
             | FreezeError::Program { .. }
             | FreezeError::Deadline { .. }

@@ -20,7 +20,7 @@ pub struct Prior {
     /// Containers that ran because a unit of these keeps them: they go with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Target>,
-    /// Of what ran, what was paused: it is paused again.
+    /// Of what ran, what was paused or frozen: it is so again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<Target>,
     /// Of what ran, what was not healthy: it has only to run.
@@ -48,14 +48,13 @@ impl Prior {
         kept.retain(|target| !running.contains(target));
         let mut restless = units(|unit| unit.active == ActiveState::Activating);
         restless.extend(containers(|container| container.state == ContainerState::Restarting));
-        Self {
-            running,
-            leaving,
-            kept,
-            paused: containers(|container| container.state == ContainerState::Paused),
-            unwell: containers(is_unwell),
-            restless,
-        }
+        let frozen = parts.active_units().filter(|(_, details)| details.as_ref().is_some_and(|d| d.frozen));
+        let frozen: Vec<Target> = frozen.map(|(unit, _)| Target::Unit(unit.name.clone())).collect();
+        let mut paused = containers(|container| container.state == ContainerState::Paused);
+        let mut unwell = containers(is_unwell);
+        paused.extend(frozen.iter().cloned());
+        unwell.extend(frozen);
+        Self { running, leaving, kept, paused, unwell, restless }
     }
 
     /// Whether something of it ran, or may have.

@@ -30,6 +30,7 @@ mod verb;
 mod version_note;
 
 pub use access::RepositoryAccess;
+pub(crate) use access::directory;
 pub use error::{ResticError, ResticFailure};
 pub(crate) use forget::is_locked;
 pub use installed::MINIMUM_VERSION;

@@ -4,6 +4,7 @@
 pub mod fake;
 
 mod bus;
+mod client;
 mod clock;
 mod glance;
 mod job;
@@ -14,6 +15,7 @@ mod refusal;
 mod transient;
 
 pub use bus::Bus;
+pub use client::Client;
 pub use transient::{TransientUnit, Value};
 
 use std::fmt;
@@ -208,6 +210,8 @@ pub struct UnitDetails {
     pub members: Vec<UnitName>,
     /// Its processes are frozen, or about to be.
     pub frozen: bool,
+    /// Its main process only shows what a container engine runs; nothing: it is none that anybody knows.
+    pub client: Option<Client>,
     /// What only timers have.
     pub timer: TimerDetails,
 }

@@ -114,6 +114,7 @@ fn show_tells_where_each_value_comes_from_and_no_secret() {
         backup.paths                        /srv/notes                     6:81
         backup.tags                         notes                          name
         backup.quiesce                      none                           6:65
+        backup.stopVia                      auto                           default
         backup.freeze                       auto                           default
         backup.hooks.pre[0].command         dump                           7:56
         backup.hooks.pre[0].in              host                           default

@@ -30,6 +30,8 @@ pub struct Backup {
     pub repositories: Vec<RepositoryName>,
     /// What is done to the service meanwhile.
     pub quiesce: Quiesce,
+    /// How its compose stack is stopped and started.
+    pub stop_via: StopVia,
     /// Whether a frozen copy is read.
     pub freeze: Freeze,
     /// What runs before and after.
@@ -59,6 +61,16 @@ pub enum Quiesce {
     Stop,
 }
 
+/// How a compose stack behind a oneshot unit is stopped and started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StopVia {
+    /// Container by container, through Docker.
+    Auto,
+    /// By its unit's jobs.
+    Unit,
+}
+
 /// Whether restic reads a frozen copy instead of the live data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +85,7 @@ pub enum Freeze {
 
 const QUIESCE: [(&str, Quiesce); 3] =
     [("none", Quiesce::None), ("pause", Quiesce::Pause), ("stop", Quiesce::Stop)];
+const STOP_VIA: [(&str, StopVia); 2] = [("auto", StopVia::Auto), ("unit", StopVia::Unit)];
 const FREEZE: [(&str, Freeze); 3] =
     [("auto", Freeze::Auto), ("never", Freeze::Never), ("require", Freeze::Require)];
 
@@ -88,6 +101,7 @@ impl Backup {
             policy: None,
             repositories: Vec::new(),
             quiesce: Quiesce::Stop,
+            stop_via: StopVia::Auto,
             freeze: Freeze::Auto,
             hooks: Hooks::default(),
             dumps: Vec::new(),
@@ -123,6 +137,7 @@ impl Backup {
             exclude: values(f.set("exclude", d, pattern)),
             policy: f.get("policy", d, Policy::decode),
             repositories: repositories(&mut f, d),
+            stop_via: f.get("stopVia", d, one_of(&STOP_VIA)).unwrap_or(default.stop_via),
             freeze: f.get("freeze", d, one_of(&FREEZE)).unwrap_or(default.freeze),
             hooks: f.get("hooks", d, Hooks::decode).unwrap_or_default(),
             timeout: f.get("timeout", d, period),

@@ -26,6 +26,7 @@ pub(super) fn container(listed: ContainerSummary) -> Option<Container> {
     let health = listed.health.and_then(|health| health.status);
     let state = listed.state.map_or(ContainerState::Unknown, listed_state);
     let mounts = listed.mounts.unwrap_or_default().into_iter();
+    let labels = listed.labels.unwrap_or_default();
     let volumes = mounts.filter(|mount| mount.typ.as_deref() == Some("volume"));
     Some(Container {
         name: own.unwrap_or(&id).to_owned(),
@@ -34,7 +35,8 @@ pub(super) fn container(listed: ContainerSummary) -> Option<Container> {
         state,
         health: health.and_then(listed_health).or_else(|| health_in(&status)),
         exit_code: exit_code_in(&status),
-        compose: labels::compose(&listed.labels.unwrap_or_default()),
+        compose: labels::compose(&labels),
+        unit: labels.get("PODMAN_SYSTEMD_UNIT").cloned(),
         volumes: volumes.filter_map(|mount| mount.name).filter(|name| !name.is_empty()).collect(),
         lasts: lasts(&status),
         status_text: status,

@@ -13,6 +13,7 @@ use super::service::ServiceRun;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::freeze::Traces;
 use crate::goal::Goal;
 use crate::judge::judge;
 use crate::manifest::Manifest;
@@ -159,7 +160,8 @@ impl ServiceRun<'_> {
             host: step.host.clone(),
             parent: self.parent(step),
             binds: step.binds.clone(),
-            ignore_inode: step.ignore_inode,
+            // What looks as before is read then, like all that is new.
+            ignore_inode: step.ignore_inode && self.traces == Traces::Plain,
             no_scan: step.pass == Pass::Cold,
         };
         let work = self.engine.outside.restic.backup(&step.repository, &request, figures, token);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{OptionFuture, join_all};
 
 use super::caught;
 use super::service::ServiceRun;
@@ -113,13 +113,22 @@ impl ServiceRun<'_> {
         result
     }
 
-    /// Starts a target; a container that was paused before is paused again.
+    /// Starts a target; what was paused or frozen before is so again.
     async fn bring_back(&self, target: &Target) -> Result<(), Failure> {
         if self.ledger.holds(target) {
             return self.let_go(target).await;
         }
         let docker = &self.engine.outside.docker;
-        let Target::Container(name) = target else { return self.act(JobVerb::Start, target).await };
+        let name = match target {
+            Target::Container(name) => name,
+            Target::Unit(unit) => {
+                self.act(JobVerb::Start, target).await?;
+                let is_frozen = self.ledger.was_paused(target);
+                let frozen =
+                    OptionFuture::from(is_frozen.then(|| self.engine.outside.systemd.freeze(unit))).await;
+                return frozen.unwrap_or(Ok(())).map_err(|error| Failure::from(&error));
+            }
+        };
         if self.may_yet_stop(target, name).await {
             // This waits for its end. Whatever it says, the container is to run.
             let _ = self.act(JobVerb::Stop, target).await;
@@ -148,10 +157,16 @@ impl ServiceRun<'_> {
 
     async fn try_act(&self, verb: JobVerb, target: &Target) -> Result<(), Failure> {
         match target {
-            Target::Unit(unit) => match self.job(verb, unit).await {
-                Ok(()) => Ok(()),
-                Err(error) => Err(self.with_state(unit, &error).await),
-            },
+            Target::Unit(unit) => {
+                if self.ledger.was_paused(target) {
+                    // systemd stops nothing that is frozen.
+                    let _ = self.engine.outside.systemd.thaw(unit).await;
+                }
+                match self.job(verb, unit).await {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(self.with_state(unit, &error).await),
+                }
+            }
             Target::Container(name) => {
                 let docker = &self.engine.outside.docker;
                 let acted = match verb {

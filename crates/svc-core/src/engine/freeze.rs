@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
-use crate::freeze::{FreezeError, FrozenCopy};
+use crate::freeze::{FreezeError, FrozenCopy, Traces, Wanted};
 use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{BackupStep, FreezeStep, HotLeft, Pass, Step, is_hot};
+use crate::records::ServiceRecord;
 use crate::restic::BackupSummary;
 
 impl ServiceRun<'_> {
@@ -54,8 +57,10 @@ impl ServiceRun<'_> {
     }
 
     /// Takes all copies; what was mounted below a source since the plan was made would be missing in them.
-    async fn take_copies(&self, step: &FreezeStep) -> Result<(), Failure> {
+    async fn take_copies(&mut self, step: &FreezeStep) -> Result<(), Failure> {
         let freezer = &self.engine.outside.freezer;
+        let parts: Vec<PathBuf> = step.binds.iter().map(|bind| bind.to.clone()).collect();
+        let since = self.parents_hold_until();
         for bind in &step.binds {
             let is_new = |mount: &PathBuf| !step.binds.iter().any(|bind| bind.to == *mount);
             if let Some(mount) = freezer.mounts_below(&bind.to).await.into_iter().find(is_new) {
@@ -64,10 +69,28 @@ impl ServiceRun<'_> {
             }
         }
         for copy in &step.copies {
-            let frozen = freezer.freeze(copy, self.engine.cancel.token()).await;
-            frozen.map_err(|error| self.freeze_failure(&error))?;
+            let frozen =
+                freezer.freeze(&Wanted { copy, parts: &parts, since }, self.engine.cancel.token()).await;
+            if frozen.map_err(|error| self.freeze_failure(&error))? == Traces::Hidden {
+                self.traces = Traces::Hidden;
+            }
         }
         Ok(())
+    }
+
+    /// The moment up to which the snapshots that restic will compare with hold each change: when their runs began.
+    fn parents_hold_until(&self) -> Option<Timestamp> {
+        let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let began = |(repository, parent): (&RepositoryName, &SnapshotId)| {
+            let of = record.backups.get(repository)?;
+            let mut attempts = of.last_good.iter().chain(&of.last_attempt);
+            attempts.find(|attempt| attempt.snapshot.as_ref() == Some(parent))?.run.began()
+        };
+        let parents = self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Backup(step) => Some((&step.repository, step.parent.as_ref()?)),
+            _ => None,
+        });
+        parents.map(began).reduce(|one, other| Some(one?.min(other?)))?
     }
 
     fn freeze_failure(&self, error: &FreezeError) -> Failure {

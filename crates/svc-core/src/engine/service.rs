@@ -10,6 +10,7 @@ use super::{Engine, caught, millis};
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::freeze::Traces;
 use crate::goal::Goal;
 use crate::ledger::Ledger;
 use crate::names::{RepositoryName, ServiceName};
@@ -45,6 +46,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) unseen: Option<Timestamp>,
     /// Which sources hold something, and which are empty directories; nothing: nobody has looked.
     pub(super) looked: Option<Looked>,
+    /// Whether each change of the frozen copies' files can be told.
+    pub(super) traces: Traces,
 }
 
 impl<'a> ServiceRun<'a> {
@@ -71,6 +74,7 @@ impl<'a> ServiceRun<'a> {
             torn,
             unseen,
             looked,
+            traces: Traces::Plain,
         }
     }
 

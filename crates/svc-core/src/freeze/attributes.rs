@@ -16,10 +16,25 @@ const LONGEST: usize = 65_536;
 /// Bits that chown clears.
 const LOST_BITS: u32 = 0o6000;
 
-/// Gives a copy all of it but the times. The mode comes after the owner, for chown clears bits of it, and the attributes
-/// last, for chown clears capabilities and chmod changes ACLs. What is right already is left alone: each change is one in
-/// the file system's journal, and the service is down meanwhile.
+/// Gives a copy all of it but the times.
 pub(super) fn copy(from: &Path, metadata: &Metadata, to: &Path, buffer: &mut Buffer) -> io::Result<()> {
+    copy_owner(metadata, to)?;
+    buffer.copy_extended(from, to)
+}
+
+/// Takes away the access lists that a new directory inherited, so that it hands none down.
+pub(super) fn drop_access_lists(directory: &Path) {
+    for list in ["system.posix_acl_default", "system.posix_acl_access"] {
+        // Most have none, and many file systems know none.
+        let _ = rustix::fs::lremovexattr(directory, list);
+    }
+}
+
+/// Gives a copy owner and mode. The mode comes after the owner, for chown clears bits of it, and the attributes
+/// last, for chown clears capabilities and chmod changes ACLs; those of a directory when all in it is there, for it hands
+/// its ACLs down. What is right already is left alone: each change is one in
+/// the file system's journal, and the service is down meanwhile.
+pub(super) fn copy_owner(metadata: &Metadata, to: &Path) -> io::Result<()> {
     let made = fs::symlink_metadata(to)?;
     let is_owned = (made.uid(), made.gid()) == (metadata.uid(), metadata.gid());
     if !is_owned {
@@ -30,7 +45,7 @@ pub(super) fn copy(from: &Path, metadata: &Metadata, to: &Path, buffer: &mut Buf
     if !metadata.is_symlink() && (is_lost || made.mode() != metadata.mode()) {
         rustix::fs::chmodat(CWD, to, Mode::from_raw_mode(metadata.mode()), AtFlags::empty())?;
     }
-    buffer.copy_extended(from, to)
+    Ok(())
 }
 
 /// Gives a copy the times; of a directory when all in it is there.
@@ -57,7 +72,8 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    fn copy_extended(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+    /// Gives a copy the extended attributes.
+    pub(super) fn copy_extended(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let length = match rustix::fs::llistxattr(from, self.names.as_mut_slice()) {
             Err(Errno::OPNOTSUPP) => 0,
             other => other?,

@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{FreezeError, Freezer, FrozenCopy, Ground, How, Means, Part, has_own_name, is_own};
+use super::{
+    FreezeError, Freezer, FrozenCopy, Ground, How, Means, Part, Traces, Wanted, has_own_name, is_own,
+};
 use crate::restic::Counts;
 
 /// File systems of a test. Nothing can be frozen until it is declared.
@@ -22,6 +24,7 @@ struct State {
     mounted: Vec<PathBuf>,
     calls: Vec<String>,
     fails: bool,
+    hides: bool,
 }
 
 impl FakeFreezer {
@@ -52,6 +55,11 @@ impl FakeFreezer {
     /// From now on nothing can be frozen after all.
     pub fn fail(&self) {
         self.state().fails = true;
+    }
+
+    /// From now on files may have changed and look as before.
+    pub fn hide_changes(&self) {
+        self.state().hides = true;
     }
 
     /// Every call so far that changed something.
@@ -92,12 +100,14 @@ impl Freezer for FakeFreezer {
         Ok(())
     }
 
-    async fn freeze(&self, copy: &FrozenCopy, _: &CancellationToken) -> Result<(), FreezeError> {
+    async fn freeze(&self, wanted: &Wanted<'_>, _: &CancellationToken) -> Result<Traces, FreezeError> {
+        let copy = wanted.copy;
         self.state().calls.push(format!("freeze {}", copy.from.display()));
         if self.state().fails {
             return Err(FreezeError::Program { program: "fake", said: "it may not".to_owned() });
         }
-        plain_copy(&copy.from, &copy.to).map_err(|source| failed(copy, source))
+        plain_copy(&copy.from, &copy.to).map_err(|source| failed(copy, source))?;
+        Ok(if self.state().hides { Traces::Hidden } else { Traces::Plain })
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {

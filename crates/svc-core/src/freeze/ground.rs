@@ -1,10 +1,11 @@
 //! What a source consists of, and how each part of it can be frozen.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::tool::Tool;
 use super::{Ground, How, Means, Part, btrfs, has_own_name, is_copy_mount, reflink, zfs};
@@ -51,11 +52,19 @@ impl Looker<'_> {
         ground: &Ground,
         more: &mut BTreeSet<PathBuf>,
     ) -> Result<Means, String> {
+        if path.to_str().is_none() {
+            // A plan is text.
+            return Err("its name is not UTF-8".to_owned());
+        }
         let mount = mounts::of(&self.table, path).ok_or("nobody knows what it is on")?;
         match mount.kind.as_str() {
             "btrfs" => match self.subvolume(path, mount, more).await {
                 Ok(from) => Ok(Means { how: How::Btrfs, from, place: self.place(path, mount, ground)? }),
-                Err(reason) => self.reflink(path, mount, ground).map_err(|_| reason),
+                Err(reason) => {
+                    let means = self.reflink(path, mount, ground).map_err(|_| reason)?;
+                    more.extend(subvolumes_below(path).await);
+                    Ok(means)
+                }
             },
             "xfs" | "bcachefs" => self.reflink(path, mount, ground),
             "zfs" | "fuse.zfs" => self.dataset(path, mount, ground).await,
@@ -114,6 +123,23 @@ impl Looker<'_> {
         let top = if is_volumes_root { path.parent().unwrap_or(path) } else { &mount.point };
         if top.is_dir() { Ok(top.to_path_buf()) } else { Err("it is a mount of its own".to_owned()) }
     }
+}
+
+/// Directories on devices of their own, which subvolumes are for those who look. Where there are more files than are
+/// counted, they are not copied one by one unless they have to, and the copy then says what it lacks.
+async fn subvolumes_below(path: &Path) -> Vec<PathBuf> {
+    let root = path.to_path_buf();
+    let walk = move || -> Option<Vec<PathBuf>> {
+        let device = std::fs::symlink_metadata(&root).ok()?.dev();
+        let is_data = |entry: &DirEntry| entry.depth() == 0 || !has_own_name(entry.path());
+        let seen = WalkDir::new(&root).same_file_system(true).into_iter().filter_entry(is_data);
+        let seen = seen.take(usize::try_from(COUNTED).unwrap_or(usize::MAX)).flatten();
+        let is_apart = |entry: &DirEntry| {
+            entry.file_type().is_dir() && entry.metadata().is_ok_and(|metadata| metadata.dev() != device)
+        };
+        Some(seen.filter(is_apart).map(DirEntry::into_path).collect())
+    };
+    spawn_blocking(walk).await.ok().flatten().unwrap_or_default()
 }
 
 async fn counted(path: PathBuf, means: Result<Means, String>) -> Part {

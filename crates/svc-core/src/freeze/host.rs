@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::ground::Looker;
 use super::tool::Tool;
 use super::{
-    FreezeError, Freezer, FrozenCopy, Ground, How, Part, btrfs, is_copy_mount, is_own, reflink, zfs,
+    FreezeError, Freezer, FrozenCopy, Ground, How, Part, Traces, Wanted, attributes, btrfs, is_copy_mount,
+    is_own, reflink, zfs,
 };
 use crate::{durable, mounts};
 
@@ -51,23 +52,31 @@ impl Freezer for HostFreezer {
         Ok(())
     }
 
-    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError> {
+    async fn freeze(&self, wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Traces, FreezeError> {
+        let copy = wanted.copy;
         match &copy.how {
             How::Btrfs => {
                 make_room(&copy.to)?;
-                btrfs::snapshot(&self.btrfs, &copy.from, &copy.to).await
+                btrfs::snapshot(&self.btrfs, &copy.from, &copy.to).await?;
+                // Asked afterwards: all that the snapshot lacks is there by now.
+                match btrfs::left_out(&self.btrfs, &copy.from, wanted.parts).await? {
+                    Some(path) => Err(FreezeError::Unplanned { path }),
+                    None => Ok(Traces::Plain),
+                }
             }
             How::Reflink => {
                 make_room(&copy.to)?;
                 let (copy, cancel) = (copy.clone(), cancel.clone());
+                let (parts, since) = (wanted.parts.to_vec(), wanted.since);
                 let path = copy.from.clone();
-                let copied = spawn_blocking(move || reflink::copy(&copy, &cancel)).await;
+                let work = move || reflink::copy(&Wanted { copy: &copy, parts: &parts, since }, &cancel);
+                let copied = spawn_blocking(work).await;
                 copied.unwrap_or_else(|error| Err(file(&path, "copied")(io::Error::other(error))))
             }
-            How::Zfs(dataset) => zfs::snapshot(&self.zfs, dataset, &copy.to).await,
+            How::Zfs(dataset) => zfs::snapshot(&self.zfs, dataset, &copy.to).await.map(|()| Traces::Plain),
             How::ZfsClone(dataset) => {
                 make_room(&copy.to)?;
-                zfs::clone(&self.zfs, dataset, &copy.to).await
+                zfs::clone(&self.zfs, dataset, &copy.to).await.map(|()| Traces::Plain)
             }
         }
     }
@@ -101,7 +110,14 @@ impl Freezer for HostFreezer {
 /// Makes the directory of the copies; only root can look into it.
 fn make_room(copy: &Path) -> Result<(), FreezeError> {
     let Some(directory) = copy.parent() else { return Ok(()) };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(file(directory, "made"))
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(file(directory, "made"))?;
+    // What the directory above it hands down would come to all that is copied.
+    attributes::drop_access_lists(directory);
+    Ok(())
 }
 
 async fn blocking(

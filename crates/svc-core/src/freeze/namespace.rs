@@ -2,13 +2,13 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, unshare};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount_bind, mount_change, mount_remount};
 
-use super::Bind;
+use super::{Bind, top_of_copy};
 
 /// A copy could not be put over the original path.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +38,21 @@ pub fn enter(binds: &[Bind]) -> Result<(), NamespaceError> {
 }
 
 fn open(bind: &Bind) -> Result<(OwnedFd, &Bind), NamespaceError> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = openat(CWD, &bind.from, flags, Mode::empty());
+    let opened = open_copy(&bind.from);
     opened.map(|copy| (copy, bind)).map_err(|error| failed(bind.from.clone(), "opened", error))
+}
+
+/// A symbolic link in a copy would lead out of it, to the data that goes on changing.
+fn open_copy(from: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match top_of_copy(from).and_then(|top| Some((top, from.strip_prefix(top).ok()?))) {
+        Some((top, below)) if !below.as_os_str().is_empty() => {
+            let top = openat(CWD, top, OFlags::RDONLY | OFlags::DIRECTORY | flags, Mode::empty())?;
+            let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            openat2(top, below, OFlags::PATH | flags, Mode::empty(), inside)
+        }
+        _ => openat(CWD, from, OFlags::PATH | flags, Mode::empty()),
+    }
 }
 
 fn cover(copy: &OwnedFd, bind: &Bind) -> Result<(), NamespaceError> {
@@ -52,4 +64,26 @@ fn cover(copy: &OwnedFd, bind: &Bind) -> Result<(), NamespaceError> {
 
 fn failed(path: PathBuf, doing: &'static str, source: impl Into<io::Error>) -> NamespaceError {
     NamespaceError { path, doing, source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_never_left_through_a_link_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let copy = root.path().join(".svc-frozen-a/0");
+        for directory in [root.path().join("live/app"), copy.join("real/app")] {
+            std::fs::create_dir_all(directory).unwrap();
+        }
+        symlink(root.path().join("live"), copy.join("link")).unwrap();
+        assert!(open_copy(&copy.join("real/app")).is_ok());
+        assert!(open_copy(&copy).is_ok());
+        assert_eq!(open_copy(&copy.join("link/app")).unwrap_err(), Errno::LOOP);
+    }
 }

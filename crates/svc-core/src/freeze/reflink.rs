@@ -7,62 +7,91 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{CWD, Dev, FileType as NodeType, Mode, OFlags, mknodat};
 use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::attributes::{self, Buffer};
-use super::{FreezeError, FrozenCopy, has_own_name};
+use super::{FreezeError, Traces, Wanted, has_own_name};
 
 /// 50–70 µs a file: what takes longer than this was never worth it, and the service is down meanwhile.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// Copies a tree or a file, with everything that restic would save of it. What is mounted below is left out, and nested
-/// subvolumes come as empty directories: they are parts of their own.
-pub(super) fn copy(copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError> {
-    let mut copier = Copier {
-        root: &copy.from,
-        target: &copy.to,
-        began: Instant::now(),
-        cancel,
-        linked: HashMap::new(),
-        directories: Vec::new(),
-        buffer: Buffer::default(),
-    };
+/// Clocks are set, and no two of them are the same.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Copies a tree or a file, with everything that restic would save of it. Other parts of the plan come empty, for they
+/// are put over that; a mount or subvolume that is none of them is an error.
+pub(super) fn copy(wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Traces, FreezeError> {
+    let mut copier = Copier::new(wanted, cancel)?;
+    let root = copier.root;
     // The copy itself may lie below what is copied, as may those that other services need at this moment.
     let is_data = |entry: &DirEntry| entry.depth() == 0 || !has_own_name(entry.path());
-    for entry in WalkDir::new(&copy.from).same_file_system(true).into_iter().filter_entry(is_data) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(&copy.from).to_path_buf();
-            failed(&path)(error.into_io_error().unwrap_or_else(|| io::ErrorKind::InvalidData.into()))
-        })?;
+    let mut walk = WalkDir::new(root).into_iter().filter_entry(is_data);
+    while let Some(entry) = walk.next() {
         copier.heed()?;
-        copier.one(entry.path()).map_err(failed(entry.path()))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if copier.is_vanished(error.path()) => continue,
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_path_buf();
+                let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::InvalidData.into());
+                return Err(failed(&path)(source));
+            }
+        };
+        if copier.one(&entry)? == Below::Left && entry.file_type().is_dir() {
+            walk.skip_current_dir();
+        }
     }
-    copier
-        .directories
-        .iter()
-        .rev()
-        .try_for_each(|(path, metadata)| attributes::copy_times(metadata, path).map_err(failed(path)))
+    copier.finish_directories()?;
+    Ok(copier.traces)
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FreezeError {
     move |source| FreezeError::File { path: path.to_path_buf(), doing: "copied", source }
 }
 
+/// What is to become of what lies below something.
+#[derive(PartialEq, Eq)]
+enum Below {
+    /// It is copied, too.
+    Copied,
+    /// It is left where it is.
+    Left,
+}
+
 struct Copier<'a> {
     root: &'a Path,
-    target: &'a Path,
+    device: u64,
+    wanted: &'a Wanted<'a>,
     began: Instant,
     cancel: &'a CancellationToken,
     /// The copy of each file that has several names.
     linked: HashMap<u64, PathBuf>,
-    /// Their times are set last.
-    directories: Vec<(PathBuf, Metadata)>,
+    /// Original and copy: times and attributes of these are set last.
+    directories: Vec<(PathBuf, PathBuf, Metadata)>,
     buffer: Buffer,
+    traces: Traces,
 }
 
-impl Copier<'_> {
+impl<'a> Copier<'a> {
+    fn new(wanted: &'a Wanted<'a>, cancel: &'a CancellationToken) -> Result<Self, FreezeError> {
+        let root = wanted.copy.from.as_path();
+        let device = fs::symlink_metadata(root).map_err(failed(root))?.dev();
+        Ok(Self {
+            root,
+            device,
+            wanted,
+            began: Instant::now(),
+            cancel,
+            linked: HashMap::new(),
+            directories: Vec::new(),
+            buffer: Buffer::default(),
+            traces: Traces::Plain,
+        })
+    }
+
     fn heed(&self) -> Result<(), FreezeError> {
         if self.cancel.is_cancelled() {
             return Err(FreezeError::Cancelled);
@@ -73,28 +102,86 @@ impl Copier<'_> {
         Ok(())
     }
 
-    fn one(&mut self, from: &Path) -> io::Result<()> {
+    /// What others removed while the tree was read is no data of the service's any more.
+    fn is_vanished(&self, path: Option<&Path>) -> bool {
+        let gone = |path: &Path| {
+            fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        path.is_some_and(|path| path != self.root && gone(path))
+    }
+
+    fn one(&mut self, entry: &DirEntry) -> Result<Below, FreezeError> {
+        let from = entry.path();
         let below = from.strip_prefix(self.root).unwrap_or(from);
+        let target = &self.wanted.copy.to;
         // Joining nothing would add a slash, and a file has none.
-        let to =
-            if below.as_os_str().is_empty() { self.target.to_path_buf() } else { self.target.join(below) };
-        let metadata = fs::symlink_metadata(from)?;
+        let to = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+        let copied = fs::symlink_metadata(from).map_err(failed(from)).and_then(|metadata| {
+            let is_part = entry.depth() > 0 && self.wanted.parts.iter().any(|part| part == from);
+            if metadata.dev() != self.device && !is_part {
+                return Err(FreezeError::Unplanned { path: from.to_path_buf() });
+            }
+            let made = if is_part { place_of_part(&metadata, &to) } else { self.write(from, metadata, &to) };
+            made.map_err(failed(from))?;
+            Ok(if is_part { Below::Left } else { Below::Copied })
+        });
+        match copied {
+            Err(FreezeError::File { .. }) if self.is_vanished(Some(from)) => {
+                self.linked.retain(|_, first| *first != to);
+                remove(&to).map(|()| Below::Left)
+            }
+            other => other,
+        }
+    }
+
+    fn write(&mut self, from: &Path, metadata: Metadata, to: &Path) -> io::Result<()> {
         if metadata.is_dir() {
-            fs::create_dir(&to)?;
-            attributes::copy(from, &metadata, &to, &mut self.buffer)?;
-            self.directories.push((to, metadata));
+            fs::create_dir(to)?;
+            attributes::copy_owner(&metadata, to)?;
+            self.directories.push((from.to_path_buf(), to.to_path_buf(), metadata));
             return Ok(());
         }
         if metadata.nlink() > 1 {
             if let Some(first) = self.linked.get(&metadata.ino()) {
-                return fs::hard_link(first, &to);
+                return fs::hard_link(first, to);
             }
-            self.linked.insert(metadata.ino(), to.clone());
+            self.linked.insert(metadata.ino(), to.to_path_buf());
         }
-        content(from, &metadata, &to)?;
-        attributes::copy(from, &metadata, &to, &mut self.buffer)?;
-        attributes::copy_times(&metadata, &to)
+        if metadata.is_file() && self.wanted.since.is_none_or(|since| hides_a_change(&metadata, since)) {
+            self.traces = Traces::Hidden;
+        }
+        content(from, &metadata, to)?;
+        attributes::copy(from, &metadata, to, &mut self.buffer)?;
+        attributes::copy_times(&metadata, to)
     }
+
+    /// The deepest first: their access lists and times are those of before.
+    fn finish_directories(&mut self) -> Result<(), FreezeError> {
+        for (from, to, metadata) in std::mem::take(&mut self.directories).iter().rev() {
+            match self.buffer.copy_extended(from, to) {
+                Err(_) if self.is_vanished(Some(from)) => {}
+                other => other.map_err(failed(from))?,
+            }
+            attributes::copy_times(metadata, to).map_err(failed(from))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where another part is put.
+fn place_of_part(metadata: &Metadata, to: &Path) -> io::Result<()> {
+    if metadata.is_dir() { fs::create_dir(to) } else { File::create_new(to).map(drop) }
+}
+
+/// Whether a file was changed after that moment and its time of modification does not say so: some program set it.
+fn hides_a_change(metadata: &Metadata, since: Timestamp) -> bool {
+    let time = |seconds, nanoseconds: i64| {
+        Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or_default()).unwrap_or(Timestamp::MAX)
+    };
+    let since = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
+    let changed = time(metadata.ctime(), metadata.ctime_nsec());
+    let modified = time(metadata.mtime(), metadata.mtime_nsec());
+    changed > since && !(since..=changed).contains(&modified)
 }
 
 /// Everything but a directory.
@@ -164,6 +251,7 @@ pub(super) fn remove(copy: &Path) -> Result<(), FreezeError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FrozenCopy;
     use super::*;
 
     #[test]
@@ -181,12 +269,52 @@ mod tests {
         fs::create_dir(&stage).unwrap();
         let to = stage.join("0");
         let how = super::super::How::Reflink;
-        copy(&FrozenCopy { how, from, to: to.clone() }, &CancellationToken::new()).unwrap();
+        let own = FrozenCopy { how, from, to: to.clone() };
+        copy(&Wanted { copy: &own, parts: &[], since: None }, &CancellationToken::new()).unwrap();
         assert!(to.join("deep").is_dir());
         assert_eq!(fs::read_dir(to.join("deep")).unwrap().count(), 0);
         assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
         remove(&to).unwrap();
         remove(&to).unwrap();
         assert!(!to.exists());
+    }
+
+    #[test]
+    fn what_vanishes_while_it_is_copied_is_left_out() {
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let (from, to) = (memory.path().join("from"), memory.path().join("to"));
+        fs::create_dir_all(from.join("deep/deeper")).unwrap();
+        fs::create_dir(&to).unwrap();
+        let own = FrozenCopy { how: super::super::How::Reflink, from: from.clone(), to: to.clone() };
+        let (wanted, cancel) = (Wanted { copy: &own, parts: &[], since: None }, CancellationToken::new());
+        let mut copier = Copier::new(&wanted, &cancel).unwrap();
+        let seen: Vec<DirEntry> = WalkDir::new(&from).min_depth(1).into_iter().flatten().collect();
+        fs::remove_dir_all(from.join("deep/deeper")).unwrap();
+        for entry in &seen {
+            copier.one(entry).unwrap();
+        }
+        fs::remove_dir_all(from.join("deep")).unwrap();
+        copier.finish_directories().unwrap();
+        assert!(to.join("deep").is_dir() && !to.join("deep/deeper").exists());
+        // The source itself has to be there.
+        fs::remove_dir(&from).unwrap();
+        assert!(copy(&wanted, &cancel).is_err());
+    }
+
+    #[test]
+    fn a_change_is_hidden_when_times_were_set_back_or_forth_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let file = File::create(&path).unwrap();
+        let now = std::time::SystemTime::now();
+        let hour = Duration::from_hours(1);
+        let hidden = |modified, since: i64| {
+            file.set_modified(modified).unwrap();
+            let since = Timestamp::now().checked_add(SignedDuration::from_hours(since)).unwrap();
+            hides_a_change(&fs::metadata(&path).unwrap(), since)
+        };
+        assert!(hidden(now - 2 * hour, -1) && hidden(now + hour, -1));
+        assert!(!hidden(now, -1), "it was written, and says so");
+        assert!(!hidden(now - 2 * hour, 1), "it is in the snapshot");
     }
 }

@@ -23,8 +23,14 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// Runs it; what it wrote to stdout.
+    /// Runs it; what it wrote to stdout, as text.
     pub(super) async fn run(&self, arguments: &[&OsStr]) -> Result<String, FreezeError> {
+        let output = self.bytes(arguments).await?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// Runs it; what it wrote to stdout.
+    pub(super) async fn bytes(&self, arguments: &[&OsStr]) -> Result<Vec<u8>, FreezeError> {
         let mut command = Command::new(self.program);
         command.args(arguments).env_clear().env("PATH", &self.path).env("LC_ALL", "C.UTF-8");
         command.current_dir("/").process_group(0).kill_on_drop(true).stdin(Stdio::null());
@@ -37,7 +43,7 @@ impl Tool {
                 _ => failed(error.to_string()),
             })?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok(output.stdout);
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let start = said.floor_char_boundary(said.len().saturating_sub(KEPT));

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::keepers;
 use super::relatives::{self, Depth, Seen};
-use crate::config::{Config, Quiesce, Service};
+use crate::config::{Config, Quiesce, Service, StopVia};
 use crate::docker::{ComposeLabels, Container, DockerError};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
@@ -19,6 +20,8 @@ pub struct Parts {
     pub triggers: Vec<Seen>,
     /// Its containers, made by `compose run` left out.
     pub containers: Vec<Container>,
+    /// A compose stack is stopped and started by its unit's jobs, as `backup.stopVia` says.
+    pub by_unit: bool,
     /// Units that `units` of the configuration names but nobody has.
     pub missing_units: Vec<UnitName>,
     /// Why its units may be incomplete.
@@ -95,7 +98,8 @@ async fn look(
     let asked = Asked::new(services.iter().zip(&candidates), more, depth);
     let (units, containers) = tokio::join!(units(outside, asked, depth), outside.docker.containers());
     let one = |(service, candidates): (&&Service, &Vec<UnitName>)| {
-        let mut parts = Parts::default();
+        let by_unit = service.backup.stop_via == StopVia::Unit;
+        let mut parts = Parts { by_unit, ..Parts::default() };
         add_units(&mut parts, service, candidates, &units);
         add_containers(&mut parts, service, &containers);
         parts
@@ -199,7 +203,12 @@ fn add_units(parts: &mut Parts, service: &Service, candidates: &[UnitName], know
 
 fn add_containers(parts: &mut Parts, service: &Service, containers: &Result<Vec<Container>, DockerError>) {
     match containers {
-        Ok(all) => parts.containers = all.iter().filter(|one| belongs(service, one)).cloned().collect(),
+        Ok(all) => {
+            // A unit of the service may keep one that has nothing else to do with the service's name.
+            let is_kept = |one: &Container| parts.units.iter().any(|unit| keepers::keeps(unit, one));
+            let own = all.iter().filter(|one| belongs(service, one) || one.compose.is_none() && is_kept(one));
+            parts.containers = own.cloned().collect();
+        }
         Err(error) => parts.docker = Some(Failure::from(error)),
     }
 }

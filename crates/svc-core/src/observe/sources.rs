@@ -98,6 +98,17 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
+/// The same path with no symbolic link above its last component: where mounts and file systems see it. restic is told the
+/// declared one and comes there through the links.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let resolved = |above: &Path| {
+        let below = path.strip_prefix(above).ok()?;
+        std::fs::canonicalize(above).ok().map(|above| above.join(below))
+    };
+    // What is not there yet lies below something that is.
+    path.ancestors().skip(1).find_map(resolved).unwrap_or_else(|| path.to_path_buf())
+}
+
 /// What systemd's `DynamicUser=` makes of `/var/lib/x`: a link to `private/x`.
 pub(super) fn private_directory(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?;
@@ -167,5 +178,22 @@ mod tests {
         assert_eq!(existing(&dir.path().join("notes")), Ok(dir.path().join("private/notes")));
         assert_eq!(existing(&dir.path().join("other")).unwrap_err().code, Code::Refused);
         assert_eq!(existing(&dir.path().join("gone")).unwrap_err().code, Code::Failed);
+    }
+
+    #[test]
+    fn links_above_a_path_are_resolved_and_the_path_itself_is_not() {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        std::fs::create_dir_all(dir.path().join("disk/music")).unwrap();
+        symlink(dir.path().join("disk"), dir.path().join("srv")).unwrap();
+        symlink("music", dir.path().join("disk/also")).unwrap();
+        for (seen, is) in [
+            ("srv/music", "disk/music"),
+            ("srv/also", "disk/also"),
+            ("srv/gone/x", "disk/gone/x"),
+            ("srv", "srv"),
+        ] {
+            assert_eq!(real(&dir.path().join(seen)), dir.path().join(is));
+        }
+        assert_eq!(real(Path::new("/")), Path::new("/"));
     }
 }

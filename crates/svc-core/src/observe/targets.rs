@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::place::{Place, stage_directory};
-use super::sources::{Source, private_directory, volume};
+use super::sources::{Source, private_directory, real, volume};
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
@@ -152,6 +152,8 @@ fn target(
             (live, path)
         }
     };
+    // Mounts below it, and other targets, are known by where it really is.
+    let live = real(&live);
     let exists = check_live(&live)?;
     let stage_in = stage_directory(&live, &source, wish.stages)?;
     Ok(ObservedTarget { source, live, path, counts: None, exists, stage_in })

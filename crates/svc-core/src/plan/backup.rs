@@ -70,6 +70,8 @@ fn sources(service: &Service, seen: &ObservedService) -> Result<Vec<PathBuf>, Ve
         failures.push(Failure::new(Code::Failed, message).hint("set `backup.volumes` or `backup.paths`"));
     }
     failures.extend(lifecycle::masked(&seen.parts).filter(|_| service.backup.quiesce == Quiesce::Stop));
+    failures
+        .extend(lifecycle::cannot_be_held(&seen.parts).filter(|_| service.backup.quiesce == Quiesce::Pause));
     if let Some(unknown) = seen.parts.unknown(service) {
         // The volumes fail for the same reason; one sentence is enough.
         failures.retain(|failure| failure.message != unknown.message);
@@ -161,6 +163,11 @@ impl Wish<'_> {
                 Way::Frozen(..) => "its data must not change while it is frozen".to_owned(),
                 Way::Classic(_) | Way::TwoPasses(_) => still.to_owned(),
             };
+            let via = match step {
+                Step::Stop { targets } => lifecycle::via(&self.seen.parts, targets),
+                _ => None,
+            };
+            let reason = via.map_or_else(|| reason.clone(), |via| format!("{reason}; {via}"));
             plan.push(step.clone(), reason);
         }
     }

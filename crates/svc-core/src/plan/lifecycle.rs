@@ -8,7 +8,7 @@ use crate::config::{Config, Service};
 use crate::docker::{Container, ContainerState};
 use crate::failure::Failure;
 use crate::names::{ServiceName, UnitName};
-use crate::observe::{Observed, Parts, Seen, is_up};
+use crate::observe::{Observed, Parts, Seen, is_up, keeps, unknown_keeper};
 use crate::systemd::{ActiveState, LoadState, Unit, UnitDetails};
 
 type Waves = Vec<Vec<Target>>;
@@ -160,7 +160,7 @@ fn cannot_recreate(name: &ServiceName) -> Failure {
 
 /// A unit whose containers are restarted stays as it is; a member is restarted with its target.
 fn restarts_by_job(parts: &Parts, (unit, details): &Seen, recreate: bool) -> bool {
-    !is_led(parts, unit) && (recreate || !remains(details.as_ref()))
+    !is_led(parts, unit) && (recreate || !remains(details.as_ref()) || stops_stack(parts))
 }
 
 type Known<'a> = (&'a Service, &'a Parts, ServicePlan);
@@ -197,8 +197,9 @@ pub(super) fn missing_unit(name: &UnitName) -> Failure {
 /// What has to stop for the data to hold still, in waves; only what runs.
 ///
 /// Containers go down through Docker where their unit is `oneshot RemainAfterExit` or none owns them. Every other unit
-/// is stopped as a unit: one whose main process is the container would start it again at once. What would start a
-/// unit by itself goes first, and a unit that it may start goes with it. A target that has members is left alone.
+/// is stopped as a unit: one whose main process is the container would start it again at once. So is a compose unit
+/// where `stopVia` says so. What would start a unit by itself goes first, and a unit that it may start goes with it. A
+/// target that has members is left alone.
 pub(super) fn down_waves(parts: &Parts) -> Waves {
     let mut waves: Waves = Vec::new();
     waves.extend(Some(triggers::armed(parts)).filter(|wave| !wave.is_empty()));
@@ -206,29 +207,64 @@ pub(super) fn down_waves(parts: &Parts) -> Waves {
         .units
         .iter()
         .filter(|seen| has_something_to_stop(parts, seen))
-        .filter(|(_, details)| !remains(details.as_ref()) && !leads(details.as_ref()))
+        .filter(|(_, details)| !leads(details.as_ref()))
+        .filter(|(_, details)| !remains(details.as_ref()) || stops_stack(parts))
         .collect();
     for (unit, _) in owning.iter().rev() {
         waves.push(vec![Target::Unit(unit.name.clone())]);
     }
     let mut containers = running_containers(parts);
-    let composes = parts.units.iter().any(|(_, details)| remains(details.as_ref()));
+    let is_kept =
+        |container: &Container| owning.iter().any(|unit| remains(unit.1.as_ref()) || keeps(unit, container));
     if !owning.is_empty() {
-        containers.retain(|container| composes && container.compose.is_some());
+        containers.retain(|container| container.compose.is_some() && !is_kept(container));
     }
     let down = start_order(&containers).into_iter().rev();
     waves.extend(down.map(|wave| wave.into_iter().map(Target::container).collect()));
     waves
 }
 
+/// Whether a compose unit's jobs take its stack down and up. They start all of it, so all of it has to run before.
+fn stops_stack(parts: &Parts) -> bool {
+    let composed = || parts.containers.iter().filter(|container| container.compose.is_some());
+    let is_job = |container: &Container| composed().any(|other| awaits_end(other, container));
+    let is_as_started =
+        |container: &Container| container.state == ContainerState::Running || is_job(container);
+    parts.by_unit && composed().next().is_some() && composed().all(is_as_started)
+}
+
+/// Why a wave goes down the way it does, where the configuration wishes for one.
+pub(super) fn via(parts: &Parts, targets: &[Target]) -> Option<&'static str> {
+    let is_stack = |(unit, details): &Seen| {
+        remains(details.as_ref()) && targets.contains(&Target::Unit(unit.name.clone()))
+    };
+    if parts.units.iter().any(is_stack) {
+        return Some("through its unit, as `backup.stopVia` says");
+    }
+    let has_containers = targets.iter().any(|target| matches!(target, Target::Container(_)));
+    let is_left = has_containers && parts.by_unit && !stops_stack(parts);
+    is_left.then_some("not through its unit, which would start what is off now")
+}
+
 /// What has to be held for the data to hold still, if it can be held: containers, and units with processes of their own.
-/// What somebody else paused holds still already; sockets, timers and targets write nothing.
+/// What somebody else paused or froze holds still already, and is not let go either; sockets, timers and targets write
+/// nothing.
 pub(crate) fn held_wave(parts: &Parts) -> Vec<Target> {
-    let writes =
-        |(unit, details): &&Seen| !remains(details.as_ref()) && !leads(details.as_ref()) && is_service(unit);
+    let is_frozen = |details: Option<&UnitDetails>| details.is_some_and(|details| details.frozen);
+    let writes = |(unit, details): &&Seen| {
+        let details = details.as_ref();
+        !remains(details) && !leads(details) && is_service(unit) && !is_frozen(details)
+    };
     let units = parts.active_units().filter(writes).map(|(unit, _)| Target::Unit(unit.name.clone()));
     let containers = parts.containers.iter().filter(|container| container.state == ContainerState::Running);
     units.chain(containers.map(Target::container)).collect()
+}
+
+/// Why the service cannot be held: a unit of it is only the client of a container that nobody knows.
+pub(super) fn cannot_be_held(parts: &Parts) -> Option<Failure> {
+    let unit = unknown_keeper(parts)?;
+    let message = format!("`{unit}` runs a container that cannot be found, so it cannot be paused");
+    Some(Failure::new(Code::Refused, message).hint("set `backup.quiesce` to `stop`"))
 }
 
 fn is_service(unit: &Unit) -> bool {

@@ -91,6 +91,7 @@ mod tests {
             status_text: String::new(),
             lasts: None,
             volumes: Vec::new(),
+            unit: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::pattern::option;
 use super::redact::url_passwords;
 use super::{Redactor, ResticError, Secret};
-use crate::config::{Location, Password, Repository};
+use crate::config::{Location, Password, Repository, env_file};
 use crate::names::RepositoryName;
 
 const LOCATION: [&str; 2] = ["RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"];
@@ -112,6 +112,24 @@ impl RepositoryAccess {
     pub const fn redactor(&self) -> &Redactor {
         &self.redactor
     }
+}
+
+/// The directory in which a repository lies, if it lies on a disk of this machine: as `services.json` says, or a file that
+/// it names. What cannot be read is told when the repository is used.
+#[must_use]
+pub(crate) fn directory(repository: &Repository) -> Option<PathBuf> {
+    let variables = repository.environment_file.as_deref().and_then(|file| env_file::read(file).ok());
+    let variables = variables.map(|read| read.variables).unwrap_or_default();
+    let variable = |name: &str| variables.get(name).filter(|value| !value.is_empty()).cloned();
+    let in_file = |file: &Path| std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
+    let place = match &repository.location {
+        Some(Location::Repository(place)) => Some(place.clone()),
+        Some(Location::RepositoryFile(file)) => in_file(file),
+        None => {
+            variable(LOCATION[0]).or_else(|| variable(LOCATION[1]).and_then(|file| in_file(Path::new(&file))))
+        }
+    }?;
+    Some(PathBuf::from(place.strip_prefix("local:").unwrap_or(&place))).filter(|path| path.is_absolute())
 }
 
 fn secrets(variables: &[(String, Secret)]) -> Vec<Secret> {

@@ -9,7 +9,7 @@ use zbus::{OwnedVariant, Variant};
 
 use super::clock::Clocks;
 use super::listing::active_state;
-use super::{ActiveState, TimerDetails, Unit, UnitDetails, glance};
+use super::{ActiveState, Client, TimerDetails, Unit, UnitDetails, glance};
 use crate::names::UnitName;
 
 /// The properties of one object on one or several interfaces.
@@ -58,6 +58,7 @@ impl Properties {
             members: if leads { self.units("ConsistsOf") } else { Vec::new() },
             // `freezing`, `frozen`, `frozen-by-parent`; while it thaws it runs again.
             frozen: freezer.starts_with("freez") || freezer.starts_with("frozen"),
+            client: self.values.get("ExecStart").and_then(|command| Client::of(command)),
             timer: TimerDetails {
                 next: self.next(clocks),
                 last: self.moment("LastTriggerUSec"),

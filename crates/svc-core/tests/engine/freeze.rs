@@ -82,15 +82,80 @@ async fn the_snapshot_is_what_was_there_when_it_was_frozen() {
     let page = house.path("srv/paperless/media/page");
     let frozen = std::fs::metadata(&page).unwrap().len();
     house.run(&backup(&["paperless"])).await;
-    let calls = house.restic.calls();
-    let asked = calls.iter().find_map(|call| match call {
-        Call::Backup(_, request) => Some(request.clone()),
-        _ => None,
-    });
-    assert!(asked.unwrap().ignore_inode, "reflink copies have inodes of their own");
     let id = house.saved("local")[0].id.clone();
     let counts = house.restic.contents(&repository("local"), &id, &[page]).await;
     assert_eq!(counts.unwrap()[0].unwrap().bytes, frozen);
+}
+
+/// Whether restic compared inodes and times of change in the last backup.
+fn compares_all(house: &House) -> bool {
+    let calls = house.restic.calls();
+    let asked = calls.iter().rev().find_map(|call| match call {
+        Call::Backup(_, request) => Some(request.clone()),
+        _ => None,
+    });
+    !asked.unwrap().ignore_inode
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_reflink_copies_only_times_and_sizes_are_compared_unless_a_change_hides_from_these() {
+    let house = House::new();
+    house.can_freeze();
+    house.run(&backup(&["notes"])).await;
+    assert!(!compares_all(&house), "reflink copies have inodes of their own");
+    house.run(&backup(&["paperless"])).await;
+    assert!(compares_all(&house), "of a snapshot, which is a part of it, inodes can be compared");
+    house.freezer.hide_changes();
+    house.run(&backup(&["notes"])).await;
+    assert!(compares_all(&house), "a change would be lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_behind_a_link_is_frozen_where_it_is_and_saved_as_it_is_declared() {
+    let mut house = House::new();
+    std::os::unix::fs::symlink(house.path("lib"), house.path("link")).unwrap();
+    house.service("notes").backup.paths = vec![house.path("link/notes")];
+    house.can_freeze();
+    let live = house.path("lib/notes/notes.db");
+    let frozen = std::fs::metadata(&live).unwrap().len();
+    house.tap.watch(move |call| {
+        if call.starts_with("restic backup") {
+            std::fs::write(&live, "written much later").unwrap();
+        }
+    });
+    let outcome = house.run(&backup(&["notes"])).await;
+    assert_eq!(outcome.code(), 0, "{}", outcome.messages("notes"));
+    let step = backups(&outcome.plan, "notes").next().unwrap();
+    assert_eq!(step.binds[0].to, house.path("lib/notes"));
+    assert_eq!(step.sources[0], house.path("link/notes"));
+    let id = house.saved("local")[0].id.clone();
+    let saved = house.path("link/notes/notes.db");
+    let counts = house.restic.contents(&repository("local"), &id, &[saved]).await;
+    assert_eq!(counts.unwrap()[0].unwrap().bytes, frozen);
+}
+
+/// restic has to write to it, and the copy that covers the source can only be read.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_holds_the_repository_is_not_covered_wherever_that_is_written_down() {
+    let place = |house: &House| house.path("lib/notes/backups").display().to_string();
+    let direct = |house: &mut House| {
+        house.write("secrets/local.env", &format!("RESTIC_REPOSITORY='{}'\n", place(house)));
+    };
+    let in_file = |house: &mut House| {
+        house.write("secrets/where", &format!("{}\n", place(house)));
+        let file = house.path("secrets/where").display().to_string();
+        house.write("secrets/local.env", &format!("RESTIC_REPOSITORY_FILE={file}\n"));
+    };
+    for say in [&direct as &dyn Fn(&mut House), &in_file] {
+        let mut house = House::new();
+        house.can_freeze();
+        say(&mut house);
+        assert!(!reasons(&house.plan(&backup(&["notes"])).await).contains("svc itself writes"));
+        let file = house.path("secrets/local.env");
+        house.config.repositories.get_mut(&repository("local")).unwrap().environment_file = Some(file);
+        let reasons = reasons(&house.plan(&backup(&["notes"])).await);
+        assert!(reasons.contains("svc itself writes"), "{reasons}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ mod hooks;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod keepers;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod log;

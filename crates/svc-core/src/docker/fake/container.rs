@@ -38,6 +38,7 @@ pub struct FakeContainer {
     pub(super) compose: Option<ComposeLabels>,
     pub(super) volumes: Vec<String>,
     restarts: u32,
+    unit: Option<String>,
     pub(super) stop_timeout: Duration,
 }
 
@@ -59,6 +60,7 @@ impl FakeContainer {
             compose: None,
             volumes: Vec::new(),
             restarts: 0,
+            unit: None,
             // Docker's own default.
             stop_timeout: Duration::from_secs(10),
         }
@@ -120,6 +122,13 @@ impl FakeContainer {
     #[must_use]
     pub fn image(mut self, image: &str) -> Self {
         image.clone_into(&mut self.image);
+        self
+    }
+
+    /// The same, kept by this unit as podman notes it.
+    #[must_use]
+    pub fn kept_by(mut self, unit: &str) -> Self {
+        self.unit = Some(unit.to_owned());
         self
     }
 
@@ -292,6 +301,7 @@ impl FakeContainer {
             health: self.health_now(),
             exit_code: self.exit_code,
             compose: self.compose.clone(),
+            unit: self.unit.clone(),
             status_text: self.status_text(),
             lasts: match self.state {
                 ContainerState::Restarting => Some(Duration::from_secs(1)),

@@ -132,7 +132,7 @@ fn a_change_is_not_lost_to_another_that_is_made_meanwhile() {
         for pid in 0..16 {
             let (directory, local) = (directory.path(), &local);
             scope.spawn(move || {
-                let process = Process { pid, from: Timestamp::UNIX_EPOCH };
+                let process = Process { pid, born: None, from: Timestamp::UNIX_EPOCH };
                 RepositoryRecord::update(directory, local, LATER, |record| record.add_process(process))
             });
         }

@@ -57,12 +57,15 @@ impl Tree {
     pub(super) fn with_real(mut self, roots: &[PathBuf], binds: &[Bind]) -> Self {
         let absent: Vec<_> = roots.iter().filter(|root| !self.entries.contains_key(*root)).cloned().collect();
         for root in &absent {
-            let over = binds.iter().rev().find(|bind| root.starts_with(&bind.to));
-            let real = over.map_or_else(|| root.clone(), |bind| moved(root, &bind.to, &bind.from));
+            // Copies lie over the real path, and the declared one may come there through links.
+            let there = std::fs::canonicalize(root).unwrap_or_else(|_| root.clone());
+            let over = binds.iter().rev().find(|bind| there.starts_with(&bind.to));
+            let real = over.map_or_else(|| root.clone(), |bind| moved(&there, &bind.to, &bind.from));
             self.add_real(&real, root);
-            for bind in binds.iter().filter(|bind| bind.to != *root && bind.to.starts_with(root)) {
-                self.remove_below(&bind.to);
-                self.add_real(&bind.from, &bind.to);
+            for bind in binds.iter().filter(|bind| bind.to != there && bind.to.starts_with(&there)) {
+                let seen = moved(&bind.to, &there, root);
+                self.remove_below(&seen);
+                self.add_real(&bind.from, &seen);
             }
         }
         self

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::names::UnitName;
-use crate::systemd::{ActiveState, LoadState, TimerDetails, Unit, UnitDetails, glance};
+use crate::systemd::{ActiveState, Client, LoadState, TimerDetails, Unit, UnitDetails, glance};
 use crate::testing::unit_name;
 
 /// What a started service does.
@@ -39,6 +39,7 @@ pub struct FakeUnit {
     since: Option<Timestamp>,
     restarts: u32,
     pub(super) frozen: bool,
+    client: Option<Client>,
     pub(super) freezable: bool,
     timer: TimerDetails,
     file_state: String,
@@ -84,6 +85,7 @@ impl FakeUnit {
             since: None,
             restarts: 0,
             frozen: false,
+            client: None,
             freezable: true,
             timer: TimerDetails::default(),
             file_state: "enabled".to_owned(),
@@ -109,6 +111,13 @@ impl FakeUnit {
     #[must_use]
     pub fn disabled(mut self) -> Self {
         "disabled".clone_into(&mut self.file_state);
+        self
+    }
+
+    /// The same, its main process being a client of Docker's that says so.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
         self
     }
 
@@ -314,6 +323,7 @@ impl FakeUnit {
             restarts: self.restarts,
             members: self.consists_of.clone(),
             frozen: self.frozen,
+            client: self.client.clone(),
             timer: self.timer.clone(),
         }
     }
@@ -329,6 +339,7 @@ impl FakeUnit {
             triggered_by: Vec::new(),
             result: String::new(),
             restarts: 0,
+            client: None,
             members: if asked.iter().any(|(_, name)| *name == "ConsistsOf") {
                 all.members
             } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use svc_core::config::{
     Backup, Compose, Config, Docker, Freeze, Health, Hooks, Limits, Monitoring, Paths, Period, Preseed,
-    Quiesce, Repository, Restore, Service,
+    Quiesce, Repository, Restore, Service, StopVia,
 };
 use svc_core::docker::Volume;
 use svc_core::scope::{Scope, ScopeKind};
@@ -133,6 +133,7 @@ pub(crate) fn data(name: &str, volumes: &[&str], paths: &[PathBuf], quiesce: Qui
             policy: None,
             repositories: Vec::new(),
             quiesce,
+            stop_via: StopVia::Auto,
             freeze: Freeze::Auto,
             hooks: Hooks::default(),
             dumps: Vec::new(),

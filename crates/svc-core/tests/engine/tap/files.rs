@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part};
+use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use super::{Mishap, Tapped};
@@ -22,9 +22,9 @@ impl Freezer for Tapped<dyn Freezer> {
         self.tap.through("files sync".into(), file_error, self.inner.sync(paths)).await
     }
 
-    async fn freeze(&self, copy: &FrozenCopy, cancel: &CancellationToken) -> Result<(), FreezeError> {
-        let call = format!("files copy {}", copy.from.display());
-        self.tap.through(call, file_error, self.inner.freeze(copy, cancel)).await
+    async fn freeze(&self, wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Traces, FreezeError> {
+        let call = format!("files copy {}", wanted.copy.from.display());
+        self.tap.through(call, file_error, self.inner.freeze(wanted, cancel)).await
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
