@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::control::stays_off;
 use super::{Engine, caught, millis, sources};
 use crate::code::Code;
 use crate::event::Body;
@@ -101,15 +102,16 @@ impl<'a> ServiceRun<'a> {
         self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
         self.report.skipped.clone_from(&self.plan.skipped);
         self.report.failures.extend(self.plan.refused.iter().cloned());
-        let touches = self.resumed || !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
-        let lock = if touches { self.lock().map(Some) } else { Ok(None) };
+        let plans = !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
+        let touches = self.resumed || plans || self.goal.is_lifecycle();
+        let lock = if touches { self.enter().await.map(Some) } else { Ok(None) };
         match &lock {
             Ok(Some(_)) => self.run_steps().await,
             Ok(None) => {}
             Err(failure) => self.report.failures.push(failure.clone()),
         }
         // The lock is held to the end: the record is read and written under it.
-        self.finish(matches!(lock, Ok(Some(_))))
+        self.finish(matches!(lock, Ok(Some(_)))).await
     }
 
     async fn run_steps(&mut self) {
@@ -145,8 +147,8 @@ impl<'a> ServiceRun<'a> {
         let faults = planned.step.has_side_effect().then_some(&self.engine.faults);
         faults.inspect(|faults| faults.pass());
         let result = match announced {
-            Err(failure) if planned.when == When::Normal => Err(failure),
-            // What pays back is done even when it cannot be written down.
+            Err(failure) if planned.when == When::Normal && !self.resumed => Err(failure),
+            // What pays back is done even when it cannot be written down; so is what was announced before the run died.
             Err(_) => {
                 self.ledger.apply(&started, self.engine.moment());
                 caught(self.execute(&planned.step, planned.when)).await
@@ -157,7 +159,7 @@ impl<'a> ServiceRun<'a> {
         let failure = result.err();
         let finished =
             Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
-        self.engine.recorder.tell(finished);
+        self.tell(finished);
         if let Some(failure) = failure {
             self.aborted |= self.ends_the_rest(&planned.step) || self.engine.cancel.code().is_some();
             self.report.failures.push(failure);
@@ -200,6 +202,9 @@ impl<'a> ServiceRun<'a> {
         let returns = |target: &&Target| {
             self.ledger.owes(target) && self.plan.steps.iter().any(|planned| resumes(planned, target))
         };
+        if self.ledger.is_unsettled() && !self.report.failures.iter().any(|f| f.code == Code::NotResumed) {
+            self.report.failures.push(stays_off(&self.plan.service, &self.engine.run));
+        }
         if self.report.failures.iter().any(is_said) {
             return;
         }
@@ -210,7 +215,7 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
-    fn finish(mut self, is_locked: bool) -> ServiceReport {
+    async fn finish(mut self, is_locked: bool) -> ServiceReport {
         self.report_trees();
         self.report_owed();
         // What is to be off is not down.
@@ -222,7 +227,8 @@ impl<'a> ServiceRun<'a> {
             self.report.code = Code::worst([self.report.code, failure.code]);
             self.report.failures.push(failure);
         }
-        self.engine.recorder.tell(Body::ServiceFinished { report: self.report.clone() });
+        // Written before the lock is let go: who takes it next reads there that nothing is owed.
+        let _ = self.engine.recorder.announce(Body::ServiceFinished { report: self.report.clone() }).await;
         self.report
     }
 }

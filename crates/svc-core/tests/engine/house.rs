@@ -275,7 +275,8 @@ impl House {
         let recovery = recover(&run_log::read(log.path()).unwrap(), noon()).unwrap();
         let (events, seen) = mpsc::unbounded_channel();
         let (recorder, thread) = Recorder::go_on(run.clone(), log, recovery.next, noon, events);
-        let engine = self.engine(run, recorder);
+        let cancel = std::mem::take(&mut *self.cancel.lock().unwrap());
+        let engine = Engine { cancel, ..self.engine(run, recorder) };
         let work = async move { engine.recover(&recovery).await };
         let report = self.until_death(work, seen, dies).await;
         thread.join();
