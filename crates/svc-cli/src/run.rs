@@ -67,28 +67,43 @@ pub(crate) async fn run_as_wished(
         context.require_root(goal.verb())?;
     }
     context.warn();
-    let left = if context.global.dry_run { Code::Ok } else { recovery::first(context).await };
-    if let Some(limit) = watching.wait.filter(|_| !context.global.dry_run) {
-        waiting::for_other_runs(context, &goal, limit.duration()).await;
-    }
-    let now = Timestamp::now();
-    let wait = if context.global.dry_run { Duration::ZERO } else { wishes.wait_lock };
-    let observed = waiting::observe_free(context, &goal, now, wait).await;
-    let mut plan = plan(&context.config, &observed, &goal, now);
-    if wishes.accept_shrink {
-        plan.accept_shrink();
-    }
     if context.global.dry_run {
+        let plan = look(context, &goal, Wishes { wait_lock: Duration::ZERO, ..wishes }).await;
         return show_plan(context, &plan);
     }
-    if let Some(question) = question.filter(|_| plan.has_steps() && !context.global.yes) {
-        ask(context, &plan, &question)?;
+    let mut first = recovery::first(context).await;
+    if let Some(limit) = watching.wait {
+        waiting::for_other_runs(context, &goal, limit.duration()).await;
+        // Whoever held a service until now may have died over it.
+        first.recover(context).await;
     }
+    let plan = loop {
+        let plan = look(context, &goal, wishes).await;
+        if let Some(question) = question.as_ref().filter(|_| plan.has_steps() && !context.global.yes) {
+            ask(context, &plan, question)?;
+        }
+        // What was looked at while something was owed would make that the wished state.
+        if !first.recover(context).await {
+            break plan;
+        }
+    };
+    let left = first.code();
     let Some(report) = execute(context, plan, watching).await? else { return Ok(left) };
     if !context.global.json {
         say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
     }
     Ok(Code::worst([report.code, left]))
+}
+
+/// Looks, once all is free, and plans.
+async fn look(context: &Context, goal: &Goal, wishes: Wishes) -> Plan {
+    let now = Timestamp::now();
+    let observed = waiting::observe_free(context, goal, now, wishes.wait_lock).await;
+    let mut plan = plan(&context.config, &observed, goal, now);
+    if wishes.accept_shrink {
+        plan.accept_shrink();
+    }
+    plan
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
