@@ -7,6 +7,7 @@ use svc_core::failure::Failure;
 use svc_core::goal::Goal;
 use svc_core::history;
 use svc_core::names::{RunId, ServiceName, UnitName};
+use svc_core::plan::{Plan, ServicePlan};
 use svc_core::recover::{Recovery, recover};
 use svc_core::report::Report;
 use svc_core::run_log::{self, RunLog};
@@ -16,22 +17,45 @@ use crate::barrier;
 use crate::context::Context;
 use crate::run::{perform, say};
 
-/// Brings every run that died to its end before another verb begins; says so in a line each. `NotResumed`: something is
-/// still down.
-pub(crate) async fn first(context: &Context) -> Code {
-    // A directory that cannot be read is said by the verb itself, which cannot write there either.
-    let runs = unfinished(&context.scope.runs_dir(), false).unwrap_or_default();
-    let mut code = Code::Ok;
-    for run in runs {
-        say(&format!("note: run {run} had died; what it owes is done first\n"));
-        match one(context, &run).await {
-            Ok(Some((_, report))) if report.code == Code::NotResumed => code = Code::NotResumed,
-            Ok(_) => {}
-            Err(failure) => say(&format!("warning: {}\n", failure.message)),
-        }
+/// The runs that died and were brought to their end before another verb.
+#[derive(Debug, Default)]
+pub(crate) struct First {
+    tried: Vec<RunId>,
+    is_down: bool,
+}
+
+impl First {
+    /// `NotResumed`: something is still down.
+    pub(crate) const fn code(&self) -> Code {
+        if self.is_down { Code::NotResumed } else { Code::Ok }
     }
+
+    /// Brings every run that has died since to its end, and says so in a line each. Whether there was one: what was seen
+    /// of the services before is out of date then.
+    pub(crate) async fn recover(&mut self, context: &Context) -> bool {
+        // A directory that cannot be read is said by the verb itself, which cannot write there either.
+        let mut runs = unfinished(&context.scope.runs_dir(), false).unwrap_or_default();
+        runs.retain(|run| !self.tried.contains(run));
+        for run in &runs {
+            say(&format!("note: run {run} had died; what it owes is done first\n"));
+            match one(context, run).await {
+                Ok(Some((_, report))) => self.is_down |= report.code == Code::NotResumed,
+                Ok(None) => {}
+                Err(failure) => say(&format!("warning: {}\n", failure.message)),
+            }
+        }
+        let is_any = !runs.is_empty();
+        self.tried.extend(runs);
+        is_any
+    }
+}
+
+/// Brings every run that died to its end before another verb begins.
+pub(crate) async fn first(context: &Context) -> First {
+    let mut first = First::default();
+    first.recover(context).await;
     remove_copies(context).await;
-    code
+    first
 }
 
 /// Removes the frozen copies that runs could not remove before they ended. What is still left, `svc doctor` tells.
@@ -67,7 +91,7 @@ pub(crate) async fn one(context: &Context, run: &RunId) -> Result<Option<(Goal, 
 /// When trees are old and new in part and cannot be brought to one side: their service must stay off.
 pub(crate) async fn data(context: &Context, run: &RunId) -> Result<(), Failure> {
     let stuck = settle(context, run).await?;
-    let units: Vec<UnitName> = stuck.iter().flat_map(|(name, _)| units(context, name)).collect();
+    let units: Vec<UnitName> = stuck.iter().flat_map(|(units, _)| units.clone()).collect();
     let Some((_, failure)) = stuck.into_iter().next() else { return Ok(()) };
     barrier::raise(run, &units).map_err(|error| {
         let message = "units whose data is old and new in part could not be held back";
@@ -76,17 +100,21 @@ pub(crate) async fn data(context: &Context, run: &RunId) -> Result<(), Failure> 
     Err(failure)
 }
 
-/// Brings the trees of a run to one side; gives the services for which that failed.
-async fn settle(context: &Context, run: &RunId) -> Result<Vec<(ServiceName, Failure)>, Failure> {
+/// Brings the trees of a run to one side; where that failed, gives the units of the service, and why.
+async fn settle(context: &Context, run: &RunId) -> Result<Vec<(Vec<UnitName>, Failure)>, Failure> {
     let Some((log, recovery)) = open(context, run)? else { return Ok(Vec::new()) };
-    let next = recovery.next;
+    let (next, plan) = (recovery.next, recovery.plan.clone());
     let work = async move |engine: Engine| engine.recover_data(&recovery).await;
-    Ok(perform(context, run.clone(), log, next, work).await)
+    let stuck = perform(context, run.clone(), log, next, work).await;
+    Ok(stuck.into_iter().map(|(name, failure)| (units(context, &plan, &name), failure)).collect())
 }
 
-/// The units of a service that Docker's own waiting does not hold.
-fn units(context: &Context, name: &ServiceName) -> Vec<UnitName> {
-    context.config.services.get(name).map(|service| service.units.clone()).unwrap_or_default()
+/// The units of a service that Docker's own waiting does not hold. What the run's own plan says of them is known also under
+/// a configuration that cannot be read any more.
+fn units(context: &Context, plan: &Plan, name: &ServiceName) -> Vec<UnitName> {
+    let planned = plan.services.iter().filter(|service| service.service == *name);
+    let configured = context.config.services.get(name).map(|service| service.units.clone());
+    planned.flat_map(ServicePlan::units).chain(configured.unwrap_or_default()).collect()
 }
 
 /// Lets units start again whose data can be brought to one side now.

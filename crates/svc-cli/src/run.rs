@@ -76,18 +76,26 @@ pub(crate) async fn run_as_wished(
     if context.global.dry_run {
         return show_plan(context, &look(context, &goal, None, wishes).await);
     }
-    let mut code = recovery::first(context).await;
+    let mut first = recovery::first(context).await;
     let deadline = watching.wait.and_then(|limit| Instant::now().checked_add(limit.duration()));
     let (mut goal, mut question, mut interrupted) = (goal, question, Interrupted::Dies);
+    let mut code = Code::Ok;
     loop {
         let plan = tokio::select! {
             plan = look(context, &goal, deadline, wishes) => plan,
-            signal = interrupted.heed() => return Ok(Code::worst([signal, code])),
+            signal = interrupted.heed() => return Ok(Code::worst([signal, code, first.code()])),
         };
-        if let Some(question) = question.take().filter(|_| plan.has_steps() && !context.global.yes) {
-            ask(context, &plan, &question)?;
+        if let Some(question) = question.as_ref().filter(|_| plan.has_steps() && !context.global.yes) {
+            ask(context, &plan, question)?;
         }
-        let Some(mut report) = execute(context, plan.clone(), watching).await? else { return Ok(code) };
+        // What was looked at while something was owed would make that the wished state.
+        if first.recover(context).await {
+            continue;
+        }
+        question = None;
+        let Some(mut report) = execute(context, plan.clone(), watching).await? else {
+            return Ok(Code::worst([code, first.code()]));
+        };
         let late = begun_by_others(&plan, &report).filter(|_| waiting::is_time(deadline));
         if let Some(late) = &late {
             report.services.retain(|service| !late.contains(&service.service));
@@ -95,7 +103,7 @@ pub(crate) async fn run_as_wished(
         if !context.global.json {
             say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
         }
-        let Some(late) = late else { return Ok(Code::worst([report.code, code])) };
+        let Some(late) = late else { return Ok(Code::worst([report.code, code, first.code()])) };
         code = Code::worst(report.services.iter().map(|service| service.code).chain([code]));
         goal = goal.only(&late);
         interrupted = Interrupted::listen();

@@ -110,6 +110,11 @@ pub enum Body {
         /// Of which service.
         service: ServiceName,
     },
+    /// Trees that changed places are about to go back: from here on all of them will, also when the run dies.
+    PuttingBack {
+        /// Of which service.
+        service: ServiceName,
+    },
     /// The old trees are back in their places.
     PutBack {
         /// Of which service.
@@ -223,6 +228,7 @@ impl Body {
             | Self::Started { service, .. }
             | Self::Exchanging { service, .. }
             | Self::Exchanged { service }
+            | Self::PuttingBack { service }
             | Self::PutBack { service }
             | Self::Mixed { service, .. }
             | Self::Progress { service, .. }
@@ -251,6 +257,7 @@ impl Body {
             | Self::PriorState { .. }
             | Self::Exchanging { .. }
             | Self::Exchanged { .. }
+            | Self::PuttingBack { .. }
             | Self::PutBack { .. }
             | Self::Mixed { .. }
             | Self::ResticStarted { .. }

@@ -95,6 +95,22 @@ impl Goal {
         }
     }
 
+    /// Whether it takes the data of its services as it is: saves it, or runs on it.
+    pub(crate) const fn uses_data(&self) -> bool {
+        match self {
+            Self::Backup { .. } | Self::Start { .. } | Self::Restart { .. } => true,
+            Self::Restore { .. } | Self::Forget { .. } | Self::Stop { .. } => false,
+        }
+    }
+
+    /// Whether it is about what runs: then also that nothing is to be done is true only while nobody else is at work.
+    pub(crate) const fn is_lifecycle(&self) -> bool {
+        match self {
+            Self::Start { .. } | Self::Restart { .. } | Self::Stop { .. } => true,
+            Self::Backup { .. } | Self::Restore { .. } | Self::Forget { .. } => false,
+        }
+    }
+
     /// Its verb, as it is typed.
     #[must_use]
     pub const fn verb(&self) -> &'static str {

@@ -106,6 +106,11 @@ pub fn summary(directory: &Path, run: &RunId) -> io::Result<RunSummary> {
     let mut summary = summary_of(run, first.as_ref(), last.as_ref(), held);
     // Where the disk is not to be looked at, nobody knows of a copy.
     summary.frozen.retain(|copy| copy.to.try_exists().unwrap_or(false));
+    if !summary.frozen.is_empty() {
+        // That it was planned does not make it this run's.
+        let made = made(&run_log::read(&path)?);
+        summary.frozen.retain(|copy| made.contains(copy));
+    }
     Ok(summary)
 }
 
@@ -149,6 +154,15 @@ fn copies(plan: &Plan) -> Vec<FrozenCopy> {
         _ => None,
     });
     freezes.flatten().cloned().collect()
+}
+
+/// The frozen copies that a run made, or was about to.
+fn made(events: &[Event]) -> Vec<FrozenCopy> {
+    let begun = events.iter().filter_map(|event| match &event.body {
+        Body::StepStarted { step: Step::Freeze(freeze), .. } => Some(&freeze.copies),
+        _ => None,
+    });
+    begun.flatten().cloned().collect()
 }
 
 /// The frozen copies of runs that came to their end, or were brought there: nobody will remove them any more.

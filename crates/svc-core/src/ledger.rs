@@ -46,6 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) exchanging: Vec<Tree>,
     /// Trees that changed places and stay so unless something fails.
     pub(crate) exchanged: Vec<Tree>,
+    /// Trees that changed places are to go back, whatever happens: some may have done so.
+    going_back: bool,
     /// Trees could not be put back: the service must not run on the mixture.
     pub(crate) mixed: bool,
     /// Copies that this run made, or was about to.
@@ -86,7 +88,9 @@ impl Ledger {
                 self.hot.push((repository.clone(), Some(snapshot.clone())));
             }
             Body::Exchanged { .. } => self.exchanged = std::mem::take(&mut self.exchanging),
+            Body::PuttingBack { .. } => self.going_back = true,
             Body::PutBack { .. } => {
+                self.going_back = false;
                 self.mixed = false;
                 self.exchanging.clear();
                 self.exchanged.clear();
@@ -104,8 +108,7 @@ impl Ledger {
     fn begin(&mut self, step: &Step, moment: Moment) {
         let at = moment.instant;
         // A step that was paying back when the run died has not ended, nor has a hook; whoever goes on has ended it.
-        self.paying = None;
-        self.hook = None;
+        (self.paying, self.hook) = (None, None);
         match step {
             Step::Stop { targets } => {
                 self.ask(targets, moment.at);
@@ -155,7 +158,6 @@ impl Ledger {
         match self.hook.take() {
             Some((HookKind::Pre, _)) => self.pre_failed |= failed,
             Some((HookKind::Post, index)) if !is_put_off => self.post.push(index),
-            None if failed => self.exchanging.clear(),
             Some((HookKind::Post | HookKind::OnFailure, _)) | None => {}
         }
     }
@@ -246,6 +248,12 @@ impl Ledger {
     /// Whether this run holds a target where it is, or was about to.
     pub(crate) fn holds(&self, target: &Target) -> bool {
         self.held.contains(target)
+    }
+
+    /// Whether some trees may be old and some new: until they are all on one side nothing of the service may be started,
+    /// and no stage removed.
+    pub(crate) const fn is_unsettled(&self) -> bool {
+        self.mixed || self.going_back || !self.exchanging.is_empty()
     }
 
     /// Whether the stages hold data that was live before this run.

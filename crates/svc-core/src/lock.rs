@@ -1,8 +1,8 @@
 //! One mutating run for each service: `<stateDir>/locks/<service>.lock`, never unlinked.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,16 +60,18 @@ impl ServiceLock {
         since: Timestamp,
     ) -> Result<Self, LockError> {
         let failed = |source: io::Error| LockError::File { service: service.clone(), source };
-        durable::make_directory(directory, 0o755).map_err(failed)?;
+        durable::make_directory(directory, 0o700).map_err(failed)?;
         let path = directory.join(format!("{service}.lock"));
         let open =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path);
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let mut file = open.map_err(failed)?;
+        keep_others_out(directory, &file).map_err(failed)?;
         if !seize(&file).map_err(failed)? {
             return Err(LockError::Busy { service: service.clone(), holder: holder(&mut file) });
         }
         let text = format!("{verb} (run {run}, process {}) since {since:.0}\n", std::process::id());
-        write_holder(&mut file, &text).map_err(failed)?;
+        // It is only for people: a full disk does not keep anybody from what has to be done.
+        let _ = write_holder(&mut file, &text);
         Ok(Self { _file: file })
     }
 }
@@ -99,6 +101,18 @@ pub(crate) fn seize(file: &File) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whoever can open a lock can hold it. Those of before were open to all.
+fn keep_others_out(directory: &Path, file: &File) -> io::Result<()> {
+    let close = |metadata: &Metadata, mode| {
+        let is_open = metadata.permissions().mode() & 0o077 != 0;
+        is_open.then(|| Permissions::from_mode(mode))
+    };
+    if let Some(closed) = close(&std::fs::metadata(directory)?, 0o700) {
+        std::fs::set_permissions(directory, closed)?;
+    }
+    close(&file.metadata()?, 0o600).map_or(Ok(()), |closed| file.set_permissions(closed))
 }
 
 fn write_holder(file: &mut File, text: &str) -> io::Result<()> {
@@ -135,5 +149,41 @@ mod tests {
         assert_eq!(held_by(directory.path(), &service), None);
         assert!(take().is_ok());
         assert!(directory.path().join("notes.lock").exists());
+    }
+
+    #[test]
+    fn nobody_else_can_open_a_lock_and_hold_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let locks = directory.path().join("locks");
+        let service: ServiceName = "notes".parse().unwrap();
+        let run: RunId = "r1".parse().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for _ in 0..2 {
+            drop(ServiceLock::take(&locks, &service, &run, "backup", Timestamp::UNIX_EPOCH).unwrap());
+            let path = locks.join("notes.lock");
+            assert_eq!((mode(&locks), mode(&path)), (0o700, 0o600));
+            // As older versions made them.
+            std::fs::set_permissions(&locks, Permissions::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_written_into_is_taken_all_the_same() {
+        use std::os::fd::AsRawFd;
+        let directory = tempfile::tempdir().unwrap();
+        // What a full disk does to a file, done to this one for ever.
+        let file = rustix::fs::memfd_create("lock", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
+        let seals = rustix::fs::SealFlags::GROW | rustix::fs::SealFlags::WRITE;
+        rustix::fs::fcntl_add_seals(&file, seals).unwrap();
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        std::os::unix::fs::symlink(open, directory.path().join("notes.lock")).unwrap();
+        let service: ServiceName = "notes".parse().unwrap();
+        let run: RunId = "r1".parse().unwrap();
+        let take = || ServiceLock::take(directory.path(), &service, &run, "backup", Timestamp::UNIX_EPOCH);
+        let first = take().unwrap();
+        assert!(matches!(take(), Err(LockError::Busy { .. })));
+        drop(first);
+        assert!(take().is_ok());
     }
 }

@@ -30,7 +30,7 @@ pub use target::Target;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::goal::Goal;
-use crate::names::ServiceName;
+use crate::names::{ServiceName, UnitName};
 use crate::observe::Observed;
 
 /// What a run will do.
@@ -73,6 +73,21 @@ pub struct ServicePlan {
 }
 
 impl ServicePlan {
+    /// The units that it stops, holds or starts, each once.
+    #[must_use]
+    pub fn units(&self) -> Vec<UnitName> {
+        let targets = self.steps.iter().flat_map(|planned| planned.step.targets());
+        let mut units: Vec<UnitName> = targets
+            .filter_map(|target| match target {
+                Target::Unit(unit) => Some(unit.clone()),
+                Target::Container(_) => None,
+            })
+            .collect();
+        units.sort();
+        units.dedup();
+        units
+    }
+
     fn empty(service: ServiceName) -> Self {
         let (refused, steps, closing) = (Vec::new(), Vec::new(), Vec::new());
         Self { service, after: Vec::new(), group: 0, skipped: None, refused, steps, closing }

@@ -165,6 +165,10 @@ impl<'a> Trace<'a> {
         let is_done = !self.ledger.exchanged.is_empty() && !self.failed;
         let goes_on = (is_committed || is_done) && !self.ledger.mixed;
         let mut report = self.report.clone().unwrap_or_else(|| self.partial.clone());
+        if goes_on {
+            // What kept an earlier recovery from it is seen anew.
+            report.failures.clear();
+        }
         // Whether it can be brought back now is seen anew.
         for failure in report.failures.iter_mut().filter(|failure| failure.code == Code::NotResumed) {
             failure.code = Code::UnitOrContainer;
@@ -195,6 +199,10 @@ impl<'a> Trace<'a> {
         };
         let mut steps: Vec<PlannedStep> =
             all.iter().enumerate().filter(is_left).map(|(_, planned)| planned.clone()).collect();
+        // Nothing is started before all trees are back.
+        if !goes_on {
+            steps.sort_by_key(|planned| !matches!(planned.step, Step::Revert { .. }));
+        }
         if let Some(Step::Restart { targets }) = self.step {
             let targets: Vec<Target> =
                 targets.iter().filter(|target| !self.started.contains(target)).cloned().collect();
@@ -213,3 +221,6 @@ fn instant(at: Timestamp, now: Timestamp) -> Instant {
     let here = Instant::now();
     here.checked_sub(ago).unwrap_or(here)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, FlockOperation};
 
 use crate::durable;
-use crate::event::Event;
+use crate::event::{Body, Event};
 use crate::lock::seize;
 use crate::names::RunId;
 
@@ -171,6 +171,13 @@ fn whole(text: &[u8]) -> &[u8] {
     text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
+/// Whether the last whole line of a log's text is the end of its run.
+pub(crate) fn is_ended(text: &[u8]) -> bool {
+    let last = whole(text).rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let event: Option<Event> = serde_json::from_slice(last).ok();
+    event.is_some_and(|event| matches!(event.body, Body::RunFinished { .. }))
+}
+
 /// The events of a log's text; a line without its end is not one yet.
 #[must_use]
 pub fn parse(text: &[u8]) -> Vec<Event> {
@@ -182,7 +189,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::event::Body;
 
     fn event(seq: u64) -> Event {
         let body = Body::Note { service: None, text: format!("note {seq}\nsecond line") };

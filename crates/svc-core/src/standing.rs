@@ -2,6 +2,7 @@
 //! records and run logs; never runs restic.
 
 pub(crate) mod crashes;
+pub(crate) mod owing;
 
 pub use crashes::{is_unfinished, unfinished};
 

@@ -118,6 +118,7 @@ impl ServiceView {
             | Body::PriorState { .. }
             | Body::Exchanging { .. }
             | Body::Exchanged { .. }
+            | Body::PuttingBack { .. }
             | Body::PutBack { .. }
             | Body::Mixed { .. }
             | Body::SnapshotSaved { .. }

@@ -69,6 +69,7 @@ impl Chapter {
                 Vec::new()
             }
             Body::Exchanged { .. } => vec!["the restored data is in place".to_owned()],
+            Body::PuttingBack { .. } => vec!["the old data comes back".to_owned()],
             Body::PutBack { .. } => vec!["the old data is back".to_owned()],
             Body::Mixed { stuck, .. } => {
                 stuck.iter().map(|path| format!("`{}` could not be put back", path.display())).collect()

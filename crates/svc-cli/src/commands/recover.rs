@@ -42,15 +42,30 @@ pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, F
     if args.data {
         return data(context, &runs).await;
     }
-    let mut codes = Vec::new();
-    for run in runs {
-        let Some((goal, report)) = recovery::one(context, &run).await? else { continue };
-        // What was owed is paid: that is what was asked for, whatever became of the run itself.
-        codes.push(if report.code == Code::NotResumed { Code::NotResumed } else { Code::Ok });
-        if !context.global.json {
-            say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
-        }
+    let mut result = Ok(Code::Ok);
+    for run in &runs {
+        let done = one(context, run).await;
+        // What of several failures is not the result is said at once.
+        result = match (result, done) {
+            (Ok(worst), Ok(code)) => Ok(Code::worst([worst, code])),
+            (Ok(_), Err(failure)) => Err(failure),
+            (Err(first), Ok(code)) => Err(Failure { code: Code::worst([first.code, code]), ..first }),
+            (Err(first), Err(failure)) => {
+                say(&format!("warning: {}\n", failure.message));
+                Err(Failure { code: Code::worst([first.code, failure.code]), ..first })
+            }
+        };
     }
     recovery::remove_copies(context).await;
-    Ok(Code::worst(codes))
+    result
+}
+
+/// Does what one run owes; what keeps it from that keeps no other from its own.
+async fn one(context: &Context, run: &RunId) -> Result<Code, Failure> {
+    let Some((goal, report)) = recovery::one(context, run).await? else { return Ok(Code::Ok) };
+    if !context.global.json {
+        say(&render::messages(&report, &goal, context.choice().colour_on_stderr()));
+    }
+    // What was owed is paid: that is what was asked for, whatever became of the run itself.
+    Ok(if report.code == Code::NotResumed { Code::NotResumed } else { Code::Ok })
 }

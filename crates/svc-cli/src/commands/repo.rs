@@ -14,6 +14,7 @@ use super::usage;
 use crate::args::{LockArgs, RepoArgs, RepoVerb};
 use crate::context::Context;
 use crate::documents::{InitDocument, TrialDocument};
+use crate::recovery;
 use crate::render;
 use crate::run::{document, write_out};
 use crate::signals::Signals;
@@ -84,11 +85,12 @@ async fn check(context: &Context, named: &str, reading: Reading, locks: LockArgs
         return would(context, named, "be checked, and marked if it is damaged");
     }
     context.require_root("repo check")?;
+    let left = recovery::first(context).await.code();
     let work = async |care: &Care<'_>| care.check(reading).await;
     let report = care(context, named, locks.wait_lock.duration(), work).await?;
     match &report.failure {
         Some(failure) if !context.global.json => Err(marked(&report, failure)),
-        _ => tell(context, &report, render::checked(&report)).map(|()| report.code),
+        _ => tell(context, &report, render::checked(&report)).map(|()| Code::worst([report.code, left])),
     }
 }
 
@@ -113,19 +115,22 @@ async fn prune(context: &Context, named: &str, locks: LockArgs) -> Result<Code, 
         return would(context, named, "be rid of what no snapshot needs");
     }
     context.require_root("repo prune")?;
+    let left = recovery::first(context).await.code();
     let work = async |care: &Care<'_>| care.prune().await;
     let report = care(context, named, locks.wait_lock.duration(), work).await?;
-    tell(context, &report, render::pruned(&report)).map(|()| Code::Ok)
+    tell(context, &report, render::pruned(&report)).map(|()| left)
 }
 
 async fn unlock(context: &Context, named: &str) -> Result<Code, Failure> {
     let is_trial = context.global.dry_run;
+    let mut left = Code::Ok;
     if !is_trial {
         context.require_root("repo unlock")?;
+        left = recovery::first(context).await.code();
     }
     let work = async |care: &Care<'_>| care.unlock(is_trial).await;
     let report = care(context, named, Duration::ZERO, work).await?;
-    tell(context, &report, render::unlocked(&report, is_trial)).map(|()| Code::Ok)
+    tell(context, &report, render::unlocked(&report, is_trial)).map(|()| left)
 }
 
 async fn stats(context: &Context, named: &str) -> Result<Code, Failure> {

@@ -7,9 +7,10 @@ use futures_util::future::{OptionFuture, join_all};
 use super::caught;
 use super::service::ServiceRun;
 use crate::code::Code;
+use crate::docker::DockerError;
 use crate::event::Body;
 use crate::failure::Failure;
-use crate::names::UnitName;
+use crate::names::{RunId, ServiceName, UnitName};
 use crate::observe;
 use crate::plan::Target;
 use crate::systemd::{ActiveState, JobVerb, SystemdError, UnitDetails};
@@ -37,10 +38,7 @@ impl ServiceRun<'_> {
 
     /// Starts again those of the targets that were stopped; tries three times before it says 5.
     pub(super) async fn resume(&mut self, targets: &[Target]) -> Result<(), Failure> {
-        if self.ledger.mixed {
-            let message = format!("`{}` stays off: its data is part old and part new", self.plan.service);
-            return Err(Failure::new(Code::NotResumed, message));
-        }
+        self.may_start()?;
         let owed: Vec<Target> = targets.iter().filter(|target| self.ledger.owes(target)).cloned().collect();
         if self.resumed && owed.iter().any(|target| matches!(target, Target::Container(_))) {
             self.let_units_settle().await;
@@ -59,7 +57,7 @@ impl ServiceRun<'_> {
     pub(super) fn owed(&self, failure: Failure) -> Failure {
         let code = match failure.code {
             Code::Terminated => Code::Terminated,
-            _ if self.ledger.exchanged.is_empty() || self.ledger.mixed => Code::NotResumed,
+            _ if self.ledger.exchanged.is_empty() || self.ledger.is_unsettled() => Code::NotResumed,
             _ => Code::UnitOrContainer,
         };
         Failure { code, ..failure }
@@ -75,7 +73,13 @@ impl ServiceRun<'_> {
         self.each(JobVerb::Restart, targets).await
     }
 
+    /// Nothing of a service is started while its data may be a mixture.
+    fn may_start(&self) -> Result<(), Failure> {
+        if self.ledger.is_unsettled() { Err(stays_off(&self.plan.service, &self.engine.run)) } else { Ok(()) }
+    }
+
     async fn each(&mut self, verb: JobVerb, targets: &[Target]) -> Result<(), Failure> {
+        self.may_start()?;
         let results = join_all(targets.iter().map(|target| self.act(verb, target))).await;
         for (target, result) in targets.iter().zip(&results) {
             if result.is_ok() {
@@ -169,10 +173,15 @@ impl ServiceRun<'_> {
             }
             Target::Container(name) => {
                 let docker = &self.engine.outside.docker;
+                // What is not there is off: Docker removes some containers when they end.
+                let stop = async || match docker.stop(name).await {
+                    Err(DockerError::NotFound { .. }) => Ok(()),
+                    stopped => stopped,
+                };
                 let acted = match verb {
-                    JobVerb::Stop => docker.stop(name).await,
+                    JobVerb::Stop => stop().await,
                     JobVerb::Start => docker.start(name).await,
-                    JobVerb::Restart => match docker.stop(name).await {
+                    JobVerb::Restart => match stop().await {
                         Ok(()) => docker.start(name).await,
                         Err(error) => Err(error),
                     },
@@ -211,6 +220,12 @@ impl ServiceRun<'_> {
     fn tell_started(&mut self, target: &Target) {
         self.tell(Body::Started { service: self.service(), target: target.clone() });
     }
+}
+
+/// The data of a service is part old and part new, as the log of this run says.
+pub(super) fn stays_off(service: &ServiceName, run: &RunId) -> Failure {
+    let message = format!("`{service}` stays off: its data is part old and part new");
+    Failure::new(Code::NotResumed, message).hint(format!("svc recover {run}"))
 }
 
 /// The unit's own limits and a margin; never without an end.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::service::ServiceRun;
 use super::{Engine, closing, schedule};
+use crate::cancel::Cancel;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -13,8 +14,14 @@ use crate::recover::Recovery;
 use crate::report::{Report, ServiceReport};
 
 impl Engine {
-    /// Does what a run that died owes, and ends its log. It may be done again: what is done already stays done.
+    /// Does what a run that died owes, and ends its log. It may be done again: what is done already stays done. Nobody
+    /// cancels it: what is owed does not become less.
     pub async fn recover(&self, recovery: &Recovery) -> Report {
+        let to_its_end = Self { cancel: Cancel::default(), ..self.clone() };
+        to_its_end.pay(recovery).await
+    }
+
+    async fn pay(&self, recovery: &Recovery) -> Report {
         self.take_over().await;
         let plan = &recovery.plan;
         let mut services = recovery.settled.clone();

@@ -84,7 +84,7 @@ impl ServiceRun<'_> {
         }
         let (trees, faults) = (self.ledger.exchanging.clone(), Arc::clone(&self.engine.faults));
         match spawn_blocking(move || exchange::exchange(&trees, &|| faults.pass())).await {
-            Ok(Ok(())) => self.announce(Body::Exchanged { service: self.service() }).await,
+            Ok(Ok(())) => self.announce_done(Body::Exchanged { service: self.service() }).await,
             Ok(Err(error)) => {
                 self.tell_put_back(error.stuck.clone()).await;
                 let code = if self.ledger.mixed { Code::NotResumed } else { Code::Failed };
@@ -101,23 +101,32 @@ impl ServiceRun<'_> {
 
     /// Brings trees that changed places in part to one side; all that needs no service to be stopped or started.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        if !self.ledger.exchanging.is_empty() {
+        let settled = if !self.ledger.exchanging.is_empty() {
             self.exchange(&[]).await
         } else if self.aborted && !self.ledger.exchanged.is_empty() {
             self.put_back().await
         } else {
             Ok(())
-        }
+        };
+        // Which side they came to does not matter here.
+        if self.ledger.is_unsettled() { settled } else { Ok(()) }
     }
 
     /// Tells that the old trees are back, or which are not.
     async fn tell_put_back(&mut self, stuck: Vec<PathBuf>) {
         let service = self.service();
         let body = if stuck.is_empty() { Body::PutBack { service } } else { Body::Mixed { service, stuck } };
-        // The trees lie as they lie: that it cannot be written down must not keep the service off.
-        if self.announce(body.clone()).await.is_err() {
+        // That it cannot be written down is no reason for another failure.
+        let _ = self.announce_done(body).await;
+    }
+
+    /// Announces what became of trees. They lie as they lie, also when that cannot be written down.
+    async fn announce_done(&mut self, body: Body) -> Result<(), Failure> {
+        let announced = self.announce(body.clone()).await;
+        if announced.is_err() {
             self.ledger.apply(&body, self.engine.moment());
         }
+        announced
     }
 
     /// If trees were exchanged: stops the service, puts the old ones back, starts it. Whatever fails of this, what ran
@@ -147,6 +156,8 @@ impl ServiceRun<'_> {
     }
 
     async fn put_back(&mut self) -> Result<(), Failure> {
+        // What pays back is done even when it cannot be written down.
+        let _ = self.announce_done(Body::PuttingBack { service: self.service() }).await;
         let trees = self.ledger.exchanged.clone();
         let work = trees.clone();
         let left = spawn_blocking(move || exchange::put_back(&work)).await;
@@ -160,7 +171,7 @@ impl ServiceRun<'_> {
     pub(super) async fn drop_stage(&self, stage: &Path, when: When) -> Result<(), Failure> {
         let ledger = &self.ledger;
         let is_needed = ledger.holds_old_trees() || !ledger.staged.iter().any(|made| made == stage);
-        if when == When::OnFailure && is_needed {
+        if ledger.is_unsettled() || (when == When::OnFailure && is_needed) {
             return Ok(());
         }
         let name = stage.file_name().unwrap_or_default().to_string_lossy();
@@ -184,7 +195,7 @@ impl ServiceRun<'_> {
         if !self.ledger.holds_old_trees() {
             return;
         }
-        if !self.ledger.mixed {
+        if !self.ledger.is_unsettled() {
             self.report.restored = self.plan.steps.iter().find_map(|planned| match &planned.step {
                 Step::Stage(step) => Some(step.snapshot.clone()),
                 _ => None,

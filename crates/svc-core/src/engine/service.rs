@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::control::stays_off;
 use super::sources::Looked;
 use super::{Engine, caught, millis};
 use crate::code::Code;
@@ -122,8 +123,9 @@ impl<'a> ServiceRun<'a> {
         self.engine.recorder.tell(Body::ServiceStarted { service: self.service() });
         self.report.skipped.clone_from(&self.plan.skipped);
         self.report.failures.extend(self.plan.refused.iter().cloned());
-        let touches = self.resumed || !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
-        let lock = if touches { self.lock().await.map(Some) } else { Ok(None) };
+        let plans = !self.plan.steps.is_empty() || !self.plan.refused.is_empty();
+        let touches = self.resumed || plans || self.goal.is_lifecycle();
+        let lock = if touches { self.enter().await.map(Some) } else { Ok(None) };
         match &lock {
             Ok(Some(_)) => {
                 self.later = Some(self.later_backups());
@@ -139,7 +141,7 @@ impl<'a> ServiceRun<'a> {
             }
         }
         // The lock is held to the end: the record is read and written under it.
-        self.finish();
+        self.finish().await;
         self
     }
 
@@ -179,8 +181,8 @@ impl<'a> ServiceRun<'a> {
         let faults = planned.step.has_side_effect().then_some(&self.engine.faults);
         faults.inspect(|faults| faults.pass());
         let result = match announced {
-            Err(failure) if planned.when == When::Normal => Err(failure),
-            // What pays back is done even when it cannot be written down.
+            Err(failure) if planned.when == When::Normal && !self.resumed => Err(failure),
+            // What pays back is done even when it cannot be written down; so is what was announced before the run died.
             Err(_) => {
                 self.ledger.apply(&started, self.engine.moment());
                 caught(self.execute(&planned.step, planned.when)).await
@@ -191,7 +193,7 @@ impl<'a> ServiceRun<'a> {
         let failure = result.err();
         let finished =
             Body::StepFinished { service, index, took_ms: millis(began), failure: failure.clone() };
-        self.engine.recorder.tell(finished);
+        self.tell(finished);
         if let Some(failure) = failure {
             self.aborted |= self.ends_the_rest(&planned.step) || self.engine.cancel.code().is_some();
             self.report.failures.push(failure);
@@ -234,6 +236,9 @@ impl<'a> ServiceRun<'a> {
             self.ledger.owes(target) && self.plan.steps.iter().any(|planned| resumes(planned, target))
         };
         self.report.down = self.ledger.stopped.iter().filter(returns).cloned().collect();
+        if self.ledger.is_unsettled() && !self.report.failures.iter().any(|f| f.code == Code::NotResumed) {
+            self.report.failures.push(stays_off(&self.plan.service, &self.engine.run));
+        }
         let is_said = |failure: &Failure| matches!(failure.code, Code::NotResumed | Code::Terminated);
         if self.report.failures.iter().any(is_said) {
             return;
@@ -245,7 +250,7 @@ impl<'a> ServiceRun<'a> {
         }
     }
 
-    fn finish(&mut self) {
+    async fn finish(&mut self) {
         self.report_trees();
         self.report_owed();
         // What is to be off is not down.
@@ -259,6 +264,7 @@ impl<'a> ServiceRun<'a> {
             self.report.code = Code::worst([self.report.code, failure.code]);
             self.report.failures.push(failure);
         }
-        self.engine.recorder.tell(Body::ServiceFinished { report: self.report.clone() });
+        // Written before the lock is let go: who takes it next reads there that nothing is owed.
+        let _ = self.engine.recorder.announce(Body::ServiceFinished { report: self.report.clone() }).await;
     }
 }

@@ -7,6 +7,7 @@ use crate::event::{Body, Event};
 use crate::goal::Goal;
 use crate::names::{RunId, ServiceName};
 use crate::plan::{Step, Target};
+use crate::standing::owing::is_unsettled;
 use crate::view::{ServiceView, View};
 
 /// A service that a run left otherwise than it found it.
@@ -24,7 +25,7 @@ pub struct CutOff {
     pub phase: Option<String>,
     /// What ran before and was stopped, or may have been.
     pub down: Vec<Target>,
-    /// Old and new data were changing places.
+    /// Old and new data were changing places, or could not be brought to one side.
     pub exchanging: bool,
 }
 
@@ -48,7 +49,8 @@ pub fn cut_off(run: &RunId, events: &[Event]) -> Vec<CutOff> {
             crashed,
             phase: step.map(|step| step.phase().to_owned()),
             down: if is_stop { Vec::new() } else { owed(service, step, &prior(events, name)) },
-            exchanging: matches!(step, Some(Step::Exchange { .. } | Step::Revert { .. })),
+            exchanging: matches!(step, Some(Step::Exchange { .. } | Step::Revert { .. }))
+                || is_unsettled(events, name),
         }
     })
     .collect()

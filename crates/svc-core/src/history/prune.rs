@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Fate, log, runs, summary};
+use crate::code::Code;
 use crate::names::RunId;
 use crate::run_log;
 
@@ -15,7 +16,8 @@ const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 const MOST: usize = 200;
 
 /// Removes the logs of runs that are older than 90 days or not among the last 200. The newest stays in any case, so
-/// does one that is at work, and for 90 days one that never said how it ended: it may tell what is still down.
+/// does one that is at work, and for 90 days one that never said how it ended, or that something stayed down: it may still
+/// be so.
 pub fn prune(directory: &Path, now: Timestamp) {
     // What cannot be removed now is removed another time: no run fails because of it.
     let Ok(all) = runs(directory) else { return };
@@ -32,8 +34,10 @@ fn may_go(directory: &Path, run: &RunId, is_old: bool) -> bool {
     if is_old {
         return run_log::is_held(&log(directory, run)).is_ok_and(|held| !held);
     }
-    summary(directory, run)
-        .is_ok_and(|summary| matches!(summary.fate, Fate::Ended { .. } | Fate::Recovered { .. }))
+    summary(directory, run).is_ok_and(|summary| match summary.fate {
+        Fate::Ended { code } | Fate::Recovered { code } => code != Code::NotResumed,
+        Fate::Running | Fate::Crashed => false,
+    })
 }
 
 /// The time that an id begins with; nothing for a directory that is no run of ours.

@@ -149,6 +149,7 @@ fn logs_go_after_90_days_or_200_runs_but_never_what_may_still_matter() {
     let newest: Vec<RunId> = (0..200).map(|pid| make(day(1), pid, &ended).0).collect();
     let surplus = make(day(2), 1, &ended).0;
     let crashed = make(day(3), 1, &[started("backup")]).0;
+    let down = make(day(3), 2, &[started("backup"), finished("notResumed")]).0;
     let (held, _log) = make(day(95), 1, &[started("backup")]);
     let old = make(day(91), 1, &ended).0;
     let old_crashed = make(day(92), 1, &[started("backup")]).0;
@@ -158,9 +159,14 @@ fn logs_go_after_90_days_or_200_runs_but_never_what_may_still_matter() {
     prune(directory.path(), noon());
     let left = runs(directory.path()).unwrap();
     assert!(newest.iter().all(|run| left.contains(run)));
-    for (run, kept) in
-        [(&surplus, false), (&crashed, true), (&held, true), (&old, false), (&old_crashed, false)]
-    {
+    for (run, kept) in [
+        (&surplus, false),
+        (&crashed, true),
+        (&down, true),
+        (&held, true),
+        (&old, false),
+        (&old_crashed, false),
+    ] {
         assert_eq!(left.contains(run), kept, "{run}");
     }
     assert!(left.contains(&"foreign-1".parse().unwrap()));
@@ -183,17 +189,22 @@ fn frozen_copies_are_told_for_as_long_as_they_are_there() {
     let mut body = started("backup");
     let step = json!({"do": "freeze", "reason": "it is short", "binds": [], "copies": [
         {"how": "btrfs", "from": "/srv/notes", "to": copy}, {"how": "btrfs", "from": "/srv/more", "to": "/srv/gone"}]});
-    body["plan"]["services"][0]["steps"] = json!([step]);
+    body["plan"]["services"][0]["steps"] = json!([step.clone()]);
     let run = id(noon(), 1);
-    let mut log = write(directory.path(), &run, &[body]);
+    let begun = json!({"event": "stepStarted", "service": "notes", "index": 0, "step": step});
+    let mut log = write(directory.path(), &run, &[body.clone(), begun]);
     assert!(frozen_left(directory.path()).unwrap().is_empty(), "it is at work");
-    log.append(&event(1, &run, &finished("ok"))).unwrap();
+    log.append(&event(2, &run, &finished("ok"))).unwrap();
     drop(log);
     let told = || {
         summary(directory.path(), &run).unwrap().frozen.into_iter().map(|copy| copy.to).collect::<Vec<_>>()
     };
     assert_eq!(told(), std::slice::from_ref(&copy));
     assert_eq!(frozen_left(directory.path()).unwrap().len(), 1);
+    // One that planned the same and was not let in never made it.
+    drop(write(directory.path(), &id(noon(), 2), &[body, finished("busy")]));
+    let left: Vec<RunId> = frozen_left(directory.path()).unwrap().into_iter().map(|(run, _)| run).collect();
+    assert_eq!(left, std::slice::from_ref(&run));
     fs::remove_dir_all(copy.parent().unwrap()).unwrap();
     assert_eq!(told(), Vec::<PathBuf>::new());
 }

@@ -108,7 +108,8 @@ fn reflinks(parts: &[Part]) -> Option<u64> {
 /// The copies that all parts need; or why one of them cannot be had.
 fn frozen(service: &Service, seen: &ObservedService, now: Timestamp) -> Result<FreezeStep, String> {
     let mut step = FreezeStep { copies: Vec::new(), binds: Vec::new() };
-    let stamp = format!("{}-{}", service.name, now.strftime("%Y%m%dT%H%M%SZ"));
+    // Two plans of one second are two: the copy of one must not be taken for that of the other.
+    let stamp = format!("{}-{}", service.name, now.strftime("%Y%m%dT%H%M%S%.9fZ"));
     for part in &seen.ground {
         let means = part.means.as_ref().map_err(|reason| format!("`{}`: {reason}", part.path.display()))?;
         let is_same =

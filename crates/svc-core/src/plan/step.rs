@@ -318,6 +318,19 @@ impl Step {
         }
     }
 
+    /// What it stops, holds or starts.
+    pub(crate) fn targets(&self) -> Vec<&Target> {
+        match self {
+            Self::Stop { targets }
+            | Self::Pause { targets }
+            | Self::Resume { targets }
+            | Self::Start { targets }
+            | Self::Restart { targets } => targets.iter().collect(),
+            Self::Revert { stop, start, .. } => stop.iter().chain(start).flatten().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the rest of the plan makes no sense once it failed.
     #[must_use]
     pub(crate) const fn ends_the_rest(&self) -> bool {

@@ -11,12 +11,13 @@ use crate::history::{self, CutOff, Fate, cut_off};
 use crate::names::{RunId, ServiceName};
 use crate::observe::{Parts, is_up};
 use crate::plan::Target;
+use crate::report::ServiceReport;
 use crate::run_log;
 use crate::systemd::{Unit, UnitDetails};
 
 /// What runs left undone, newest first; where a later run brought the service to its end, that is settled.
 pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
-    let (mut left, mut settled) = (Vec::new(), HashSet::new());
+    let (mut left, mut settled, mut replaced) = (Vec::new(), HashSet::new(), HashSet::new());
     for run in history::runs(directory)? {
         // One that vanishes meanwhile is none.
         let Ok(summary) = history::summary(directory, &run) else { continue };
@@ -27,16 +28,24 @@ pub(crate) fn of(directory: &Path) -> io::Result<Vec<CutOff>> {
             Vec::new()
         };
         let is_cut = |service: &ServiceName| cuts.iter().any(|cut| cut.service == *service);
-        let ended: Vec<ServiceName> = match summary.fate {
-            Fate::Ended { .. } | Fate::Recovered { .. } => {
-                summary.services.into_iter().filter(|name| !is_cut(name)).collect()
-            }
-            Fate::Running | Fate::Crashed => Vec::new(),
-        };
-        left.extend(cuts.into_iter().filter(|cut| !settled.contains(&cut.service)));
-        settled.extend(ended);
+        let report = history::report_of(directory, &run).ok().flatten();
+        let ended: Vec<ServiceReport> = report.map_or_else(Vec::new, |report| report.services);
+        let ended: Vec<ServiceReport> =
+            ended.into_iter().filter(|report| !is_cut(&report.service) && has_touched(report)).collect();
+        // Data that is old and new in part does not become whole by what runs on it.
+        let is_settled =
+            |cut: &CutOff| if cut.exchanging { &replaced } else { &settled }.contains(&cut.service);
+        left.extend(cuts.into_iter().filter(|cut| !is_settled(cut)));
+        let whole = ended.iter().filter(|report| report.restored.is_some());
+        replaced.extend(whole.map(|report| report.service.clone()));
+        settled.extend(ended.into_iter().map(|report| report.service));
     }
     Ok(left)
+}
+
+/// Whether a run came to the service at all.
+const fn has_touched(report: &ServiceReport) -> bool {
+    !matches!(report.code, Code::Busy | Code::Refused)
 }
 
 /// The runs whose work another process has to end, oldest first: those that died, or that the machine went down under;

@@ -9,7 +9,7 @@ use svc_core::restic::fake::{Call, Fault};
 use svc_core::restic::{Restic as _, ResticFailure, Verb};
 use svc_core::testing::DockerVerb;
 
-use crate::house::{DB, House, WEB, backup, backup_to, repository};
+use crate::house::{DB, House, WEB, backup, backup_to, noon, repository};
 use crate::tap::Mishap;
 
 fn backups<'a>(plan: &'a Plan, name: &'a str) -> impl Iterator<Item = &'a BackupStep> {
@@ -354,4 +354,24 @@ async fn hot_snapshots_that_stay_are_forgotten_by_the_next_backup() {
     assert!(backups(&plan, "paperless").all(|step| step.pass == Pass::Only));
     assert_eq!(house.run_plan(plan).await.code(), 0);
     assert_eq!(house.left_over(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_plans_of_one_second_make_copies_of_their_own() {
+    let house = House::new();
+    house.can_freeze();
+    let goal = backup(&["paperless"]);
+    let observed = house.observe(&goal).await;
+    let copies = |nanoseconds: i64| {
+        let now = noon() + jiff::SignedDuration::from_nanos(nanoseconds);
+        let plan = svc_core::plan::plan(&house.config, &observed, &goal, now);
+        let freeze = plan.services[0].steps.iter().find_map(|planned| match &planned.step {
+            Step::Freeze(step) => Some(step.copies.clone()),
+            _ => None,
+        });
+        freeze.unwrap()
+    };
+    let (one, other) = (copies(1), copies(2));
+    assert!(!one.is_empty());
+    assert!(one.iter().all(|copy| other.iter().all(|of_other| of_other.to != copy.to)), "{one:?}");
 }

@@ -9,7 +9,7 @@ use svc_core::systemd::{ActiveState, JobVerb};
 use svc_core::testing::{DockerFault, DockerVerb, FakeUnit, SystemdFault, When};
 use tokio::time::Instant;
 
-use crate::house::{CACHE, DB, House, Outcome, STACK, WEB, restart, service, start, stop};
+use crate::house::{CACHE, DB, House, Outcome, STACK, WEB, noon, restart, service, start, stop};
 use crate::tap::Mishap;
 
 /// A house in which paperless and x need notes, and everything is off.
@@ -221,4 +221,23 @@ async fn a_restart_cancelled_half_way_comes_up_again() {
     assert_eq!(outcome.code(), 129);
     assert_eq!(house.running(), before);
     assert!(!house.tap.orders().contains(&"docker stop paperless-db-1".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_nothing_is_to_be_done_is_said_only_while_nobody_else_is_at_work() {
+    let house = House::new();
+    let goals = [stop(&["archive"]), start(&["notes"]), start(&["music"])];
+    let other = |name: &str| {
+        let (locks, run) = (house.scope.locks_dir(), "other".parse().unwrap());
+        svc_core::lock::ServiceLock::take(&locks, &service(name), &run, "backup", noon()).unwrap()
+    };
+    let held = [other("archive"), other("notes"), other("music")];
+    for goal in &goals {
+        assert!(!house.plan(goal).await.has_steps());
+        assert_eq!(house.run(goal).await.code(), 7);
+    }
+    drop(held);
+    for goal in &goals {
+        assert_eq!(house.run(goal).await.code(), 0);
+    }
 }

@@ -29,6 +29,8 @@ mod quiet;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod recovery_faults;
+#[cfg(test)]
 mod relatives;
 #[cfg(test)]
 mod restore;

@@ -87,7 +87,7 @@ async fn calls(sick: bool) -> Vec<String> {
 }
 
 /// The web container ends at once whenever it runs on the restored data.
-fn sicken(house: &House) {
+pub(crate) fn sicken(house: &House) {
     let (docker, page) = (house.docker.clone(), house.path("srv/paperless/media/page"));
     let ends = move || {
         if std::fs::read_to_string(&page).is_ok_and(|text| text.ends_with("first")) {

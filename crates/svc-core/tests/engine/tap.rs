@@ -106,6 +106,13 @@ impl Tap {
         self.0.lock().unwrap().mishaps.push((call.to_owned(), 1, usize::MAX, mishap));
     }
 
+    /// From now on nothing goes wrong, and nobody watches.
+    pub(crate) fn heal(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.mishaps.clear();
+        inner.watchers.clear();
+    }
+
     /// The process dies over the n-th order from now (from 1).
     pub(crate) fn die_at(&self, nth: usize, order: Order) {
         self.0.lock().unwrap().death = Some(Death { nth, order });
