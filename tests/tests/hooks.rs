@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// Gives `notes` these hooks.
 fn hook(server: &Homeserver, hooks: &Value) -> Result<()> {
-    server.home.write("/run/hooks.json", &hooks.to_string())?;
+    server.home.write("/run/hooks.json", hooks.to_string())?;
     server.home.check(
         "jq --slurpfile hooks /run/hooks.json '.services.notes.backup.hooks = $hooks[0]' /etc/svc/services.json \
          > /run/new.json && cat /run/new.json > /etc/svc/services.json && svc config check >&2",

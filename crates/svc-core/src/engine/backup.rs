@@ -199,22 +199,32 @@ impl ServiceRun<'_> {
 
     /// Keeps what later runs and `svc list` need to know.
     pub(super) fn keep_record(&self) -> Result<(), Failure> {
-        let mut record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
-        let before = record.clone();
-        match self.goal {
+        self.change_record(|record| match self.goal {
             Goal::Backup { repositories, .. } if self.plan.skipped.is_none() => {
                 let own = repositories.iter().filter(|repository| self.is_configured_for(repository));
-                for repository in own.filter(|repository| !self.is_recorded(&before, repository)) {
+                let new: Vec<_> = own.filter(|repository| !self.is_recorded(record, repository)).collect();
+                for repository in new {
                     for attempt in self.attempts(repository) {
                         record.add(repository, attempt);
                     }
-                    self.note_held(&mut record, repository);
+                    self.note_held(record, repository);
                 }
             }
-            Goal::Restore { .. } => self.note_replaced(&mut record),
+            Goal::Restore { .. } => self.note_replaced(record),
+            Goal::Forget { .. } => record.let_go(&self.report.forgotten),
             _ => {}
-        }
-        record.let_go(&self.report.forgotten);
+        })
+    }
+
+    /// What is forgotten at the end of a run is no doubt any more.
+    pub(super) fn keep_forgotten(&self) -> Result<(), Failure> {
+        self.change_record(|record| record.let_go(&self.report.forgotten))
+    }
+
+    fn change_record(&self, change: impl FnOnce(&mut ServiceRecord)) -> Result<(), Failure> {
+        let mut record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let before = record.clone();
+        change(&mut record);
         if record == before {
             return Ok(());
         }

@@ -33,6 +33,7 @@ impl ServiceRun<'_> {
                 self.step(index, planned).await;
             }
         }
+        self.report.failures.extend(self.keep_forgotten().err());
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
         self.report
     }

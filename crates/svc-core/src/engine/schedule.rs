@@ -24,16 +24,16 @@ pub(super) async fn run<'a>(
     loop {
         while let Some(next) = next_ready(&waiting, &running, &ended, plan.jobs) {
             let service = waiting.remove(next);
-            let begun = begin(service);
+            let run = begin(service);
             // What a run that died owes is paid back all the same.
-            if let Some(code) = engine.cancel.code().filter(|_| !begun.resumed) {
+            if let Some(code) = engine.cancel.code().filter(|_| !run.resumed) {
                 let report = untouched(service, &Failure::new(code, "cancelled before it began"));
                 engine.recorder.tell(Body::ServiceFinished { report: report.clone() });
-                ended.push(begin(service).with(report));
+                ended.push(run.with(report));
                 continue;
             }
             running.push(service);
-            work.push(begun.run());
+            work.push(run.run());
         }
         let Some(run) = work.next().await else { break };
         running.retain(|service| service.service != run.plan.service);

@@ -68,15 +68,15 @@ fn known_good<'a>(
     chosen: &'a Snapshot,
     repository: &RepositoryName,
     record: &ServiceRecord,
-    list: &str,
+    command: &str,
 ) -> Result<&'a Snapshot, Failure> {
     let last = record.backups.get(repository).and_then(|record| record.last_good.as_ref());
     let is_known = last.is_some_and(|last| last.snapshot.as_ref() == Some(&chosen.id));
     match record.lost.failure() {
-        Some(lost) if !is_known => {
+        Some(unread) if !is_known => {
             let message = format!("whether snapshot {} is good is not known any more", chosen.id.short());
-            let failure = Failure::new(Code::Refused, message).because(lost.message);
-            Err(failure.hint(format!("{list}   # then restore one by its id")))
+            let failure = Failure::new(Code::Refused, message).because(unread.message);
+            Err(failure.hint(format!("{command}   # then restore one by its id")))
         }
         _ => Ok(chosen),
     }
