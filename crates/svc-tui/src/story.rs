@@ -80,11 +80,7 @@ impl Chapter {
                 lines.iter().map(|line| format!("{whose}: {}", text::clean(line))).collect()
             }
             Body::SnapshotSaved { snapshot, .. } => vec![saved(snapshot)],
-            Body::Forgotten { repository, snapshots, .. } => {
-                let ids: Vec<&str> = snapshots.iter().map(SnapshotId::short).collect();
-                let count = figures::plural(ids.len(), "snapshot", "snapshots");
-                vec![format!("forgot {count} in {repository}: {}", ids.join(", "))]
-            }
+            Body::Forgotten { repository, snapshots, .. } => vec![forgot(repository, snapshots)],
             Body::ServiceFinished { report } => ended(report, view),
             Body::ServiceStarted { .. }
             | Body::PriorState { .. }
@@ -172,6 +168,12 @@ fn how_far(transfer: &Transfer) -> String {
         transfer.seconds_left().map(figures::left),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn forgot(repository: &RepositoryName, snapshots: &[SnapshotId]) -> String {
+    let ids: Vec<&str> = snapshots.iter().map(SnapshotId::short).collect();
+    let count = figures::plural(ids.len(), "snapshot", "snapshots");
+    format!("forgot {count} in {repository}: {}", ids.join(", "))
 }
 
 fn saved(snapshot: &SnapshotReport) -> String {
