@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use svc_core::event::{Body, Event};
 use svc_core::failure::Failure;
-use svc_core::names::{ServiceName, SnapshotId};
+use svc_core::names::{RepositoryName, ServiceName, SnapshotId};
 use svc_core::plan::{Step, Target};
 use svc_core::report::{ServiceReport, SnapshotReport};
 use svc_core::view::{ServiceView, Transfer, View};
