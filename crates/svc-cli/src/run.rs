@@ -81,18 +81,16 @@ pub(crate) async fn run_as_wished(
     let (mut goal, mut question, mut interrupted) = (goal, question, Interrupted::Dies);
     let mut code = Code::Ok;
     loop {
-        let plan = tokio::select! {
-            plan = look(context, &goal, deadline, wishes) => plan,
-            signal = interrupted.heed() => return Ok(Code::worst([signal, code, first.code()])),
+        let look = async || {
+            tokio::select! {
+                plan = look(context, &goal, deadline, wishes) => Ok(plan),
+                signal = interrupted.heed() => Err(signal),
+            }
         };
-        if let Some(question) = question.as_ref().filter(|_| plan.has_steps() && !context.global.yes) {
-            ask(context, &plan, question)?;
-        }
-        // What was looked at while something was owed would make that the wished state.
-        if first.recover(context).await {
-            continue;
-        }
-        question = None;
+        let plan = match plan_anew(context, look, question.take(), &mut first).await? {
+            Ok(plan) => plan,
+            Err(signal) => return Ok(Code::worst([signal, code, first.code()])),
+        };
         let Some(mut report) = execute(context, plan.clone(), watching).await? else {
             return Ok(Code::worst([code, first.code()]));
         };
@@ -107,6 +105,28 @@ pub(crate) async fn run_as_wished(
         code = Code::worst(report.services.iter().map(|service| service.code).chain([code]));
         goal = goal.only(&late);
         interrupted = Interrupted::listen();
+    }
+}
+
+/// Looks, plans and asks; once more when something was owed meanwhile, for what is looked at then would make that the
+/// wished state. Or the signal that came while it looked.
+async fn plan_anew(
+    context: &Context,
+    mut look: impl AsyncFnMut() -> Result<Plan, Code>,
+    question: Option<String>,
+    first: &mut recovery::First,
+) -> Result<Result<Plan, Code>, Failure> {
+    loop {
+        let plan = match look().await {
+            Ok(plan) => plan,
+            Err(signal) => return Ok(Err(signal)),
+        };
+        if let Some(question) = question.as_ref().filter(|_| plan.has_steps() && !context.global.yes) {
+            ask(context, &plan, question)?;
+        }
+        if !first.recover(context).await {
+            return Ok(Ok(plan));
+        }
     }
 }
 

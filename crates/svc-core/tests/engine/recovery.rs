@@ -343,7 +343,7 @@ async fn what_a_shutdown_left_off_is_owed_and_exactly_that_is_started_by_the_rec
         assert!(!down.is_empty() && owed == down, "{owed:?} of {down:?}");
         let (run, runs) = (outcome.events[0].run.clone(), house.scope.runs_dir());
         assert!(is_unfinished(&runs, &run));
-        assert_eq!(unfinished(&runs, false).unwrap(), [run.clone()]);
+        assert_eq!(unfinished(&runs, false).unwrap(), std::slice::from_ref(&run));
         assert_eq!(code_of_standing(&house, name).await, Code::NotResumed);
         let report = house.recover(&run, never).await.unwrap();
         let started: BTreeSet<String> = house
@@ -369,7 +369,7 @@ async fn a_recovery_that_the_machine_goes_down_under_is_done_again() {
     house.systemd.set_stopping(true);
     assert_eq!(house.recover(&run, never).await.unwrap().code, Code::Terminated);
     house.systemd.set_stopping(false);
-    assert_eq!(unfinished(&runs, false).unwrap(), [run.clone()]);
+    assert_eq!(unfinished(&runs, false).unwrap(), std::slice::from_ref(&run));
     house.recover(&run, never).await.unwrap();
     assert_eq!((house.running(), unfinished(&runs, true).unwrap()), (before, vec![]));
 }

@@ -10,8 +10,8 @@ fn second(second: i64) -> Timestamp {
 
 const LATER: Timestamp = Timestamp::constant(1_000_000, 0);
 
-fn part(part: u32, of: u32) -> Option<Subset> {
-    Some(Subset { part, of })
+const fn part(part: u32, of: u32) -> Subset {
+    Subset { part, of }
 }
 
 #[test]
@@ -35,9 +35,9 @@ fn every_part_is_read_once_in_as_many_checks_as_there_are_parts() {
 #[test]
 fn a_part_that_was_read_in_a_time_to_come_is_read_next_and_proves_nothing() {
     let mut record = RepositoryRecord::default();
-    record.note(check(50, part(1, 3), Code::Ok), "", 3);
-    record.note(check(90, part(2, 3), Code::Ok), "", 3);
-    record.note(check(60, part(3, 3), Code::Ok), "", 3);
+    record.note(check(50, Some(part(1, 3)), Code::Ok), "", 3);
+    record.note(check(90, Some(part(2, 3)), Code::Ok), "", 3);
+    record.note(check(60, Some(part(3, 3)), Code::Ok), "", 3);
     assert_eq!((record.next(3, second(70)).part, record.proven_until(second(70))), (2, None));
     assert_eq!((record.next(3, second(90)).part, record.proven_until(second(90))), (1, Some(second(50))));
 }
@@ -54,34 +54,34 @@ fn a_damaged_part_is_not_forgotten_over_the_others_and_does_not_keep_them_waitin
     assert_eq!(record.damaged.len(), 1);
     record.note(check(4, Some(bad), Code::Ok), "", 3);
     assert_eq!((record.damaged.len(), record.proven_until(LATER)), (0, None));
-    record.note(check(5, part(1, 1), Code::Ok), "", 3);
+    record.note(check(5, Some(part(1, 1)), Code::Ok), "", 3);
     assert_eq!(record.proven_until(LATER), Some(second(5)));
 }
 
 #[test]
 fn a_second_damage_does_not_take_the_place_of_the_first() {
     let (mut record, local) = (RepositoryRecord::default(), "local".parse().unwrap());
-    record.note(check(1, part(3, 12), Code::Damaged), "three", 12);
-    record.note(check(2, part(7, 12), Code::Damaged), "seven", 12);
+    record.note(check(1, Some(part(3, 12)), Code::Damaged), "three", 12);
+    record.note(check(2, Some(part(7, 12)), Code::Damaged), "seven", 12);
     assert_eq!(record.hold(&local).unwrap().causes, ["three", "seven"]);
-    record.note(check(3, part(7, 12), Code::Ok), "", 12);
+    record.note(check(3, Some(part(7, 12)), Code::Ok), "", 12);
     assert_eq!(record.hold(&local).unwrap().causes, ["three"]);
-    record.note(check(4, part(3, 12), Code::Damaged), "three still", 12);
+    record.note(check(4, Some(part(3, 12)), Code::Damaged), "three still", 12);
     assert_eq!(record.hold(&local).unwrap().causes, ["three still"]);
-    record.note(check(5, part(3, 12), Code::Ok), "", 12);
+    record.note(check(5, Some(part(3, 12)), Code::Ok), "", 12);
     assert_eq!(record.hold(&local), None);
 }
 
 #[test]
 fn a_good_check_lifts_only_what_it_has_seen_again() {
-    let all = || [None, part(1, 1), part(3, 12), part(7, 12)];
+    let all = || [None, Some(part(1, 1)), Some(part(3, 12)), Some(part(7, 12))];
     for (read, left) in [
-        (None, vec![part(1, 1), part(3, 12), part(7, 12)]),
-        (part(1, 1), vec![]),
-        (part(3, 12), vec![part(1, 1), part(7, 12)]),
-        (part(3, 4), vec![part(1, 1)]),
-        (part(1, 6), vec![part(1, 1), part(3, 12)]),
-        (part(3, 24), vec![part(1, 1), part(3, 12), part(7, 12)]),
+        (None, vec![Some(part(1, 1)), Some(part(3, 12)), Some(part(7, 12))]),
+        (Some(part(1, 1)), vec![]),
+        (Some(part(3, 12)), vec![Some(part(1, 1)), Some(part(7, 12))]),
+        (Some(part(3, 4)), vec![Some(part(1, 1))]),
+        (Some(part(1, 6)), vec![Some(part(1, 1)), Some(part(3, 12))]),
+        (Some(part(3, 24)), vec![Some(part(1, 1)), Some(part(3, 12)), Some(part(7, 12))]),
     ] {
         let mut record = RepositoryRecord::default();
         for damage in all() {
@@ -97,8 +97,8 @@ fn a_good_check_lifts_only_what_it_has_seen_again() {
 fn a_record_of_the_time_of_one_damage_is_read_all_the_same() {
     let read = |text: &str| serde_json::from_str::<RepositoryRecord>(text).unwrap().damaged;
     let one = r#"{"at": "1970-01-01T00:00:01Z", "subset": {"part": 3, "of": 12}, "said": "bad"}"#;
-    let damage = Damage { at: second(1), subset: part(3, 12), said: "bad".to_owned() };
-    assert_eq!(read(&format!(r#"{{"damaged": {one}}}"#)), [damage.clone()]);
+    let damage = Damage { at: second(1), subset: Some(part(3, 12)), said: "bad".to_owned() };
+    assert_eq!(read(&format!(r#"{{"damaged": {one}}}"#)), std::slice::from_ref(&damage));
     assert_eq!(read(&format!(r#"{{"damaged": [{one}, {one}]}}"#)), [damage.clone(), damage]);
     assert_eq!((read(r#"{"damaged": null}"#), read("{}")), (vec![], vec![]));
 }
@@ -106,10 +106,10 @@ fn a_record_of_the_time_of_one_damage_is_read_all_the_same() {
 #[test]
 fn another_number_of_parts_begins_anew() {
     let mut record = RepositoryRecord::default();
-    record.note(check(1, part(1, 1), Code::Ok), "", 2);
+    record.note(check(1, Some(part(1, 1)), Code::Ok), "", 2);
     assert!(record.proven_until(LATER).is_some());
     assert_eq!(record.next(5, LATER), Subset { part: 1, of: 5 });
-    record.note(check(2, part(1, 5), Code::Ok), "", 5);
+    record.note(check(2, Some(part(1, 5)), Code::Ok), "", 5);
     assert_eq!((record.proven_until(LATER), record.next(5, LATER).part), (None, 2));
 }
 
