@@ -135,7 +135,7 @@ fn a_stack_goes_down_and_up_by_its_unit_where_stop_via_says_so() -> Result<()> {
     assert_eq!(server.seen_meanwhile()?, "");
     assert_eq!(server.runs()?, before);
     // Its unit would start what is off.
-    server.home.check("docker stop paperless-broker-1 > /dev/null")?;
+    server.home.check("docker stop paperless-web-1 > /dev/null")?;
     let partial = server.runs()?;
     let backup = server.svc("backup local paperless")?;
     assert_eq!(backup.code, 0, "{}{}", backup.stdout, backup.stderr);
