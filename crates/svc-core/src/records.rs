@@ -45,7 +45,7 @@ pub struct BackupRecord {
     /// What is not to be counted on.
     #[serde(flatten)]
     pub doubts: Doubts,
-    /// Of which sources the last good one holds something; none: that is not known.
+    /// Of which sources the last good one holds much; none: that is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<PathBuf>,
 }

@@ -13,9 +13,12 @@ use crate::plan::BackupStep;
 use crate::records::ServiceRecord;
 use crate::restic::BackupSummary;
 
+/// A source with so many entries is no inbox, which somebody empties every other day.
+const MUCH: usize = 20;
+
 /// What a look at the sources has shown.
 pub(super) struct Looked {
-    /// These hold something.
+    /// These hold much.
     held: Vec<PathBuf>,
     /// These are empty directories.
     empty: Vec<PathBuf>,
@@ -27,26 +30,26 @@ impl ServiceRun<'_> {
         for path in &empty {
             self.note(format!("`{}` is empty", path.display()));
         }
-        let held = sources.iter().filter(|source| !empty.contains(source)).cloned().collect();
+        let held = sources.iter().filter(|source| holds_much(source)).cloned().collect();
         self.looked = Some(Looked { held, empty });
         Ok(())
     }
 
-    /// That a source which held something in the last good snapshot is empty. The sum over all of them may hide it.
+    /// That a source which held much in the last good snapshot is empty. The sum over all of them may hide it.
     pub(super) fn emptied(&self, step: &BackupStep, summary: &BackupSummary) -> Option<Failure> {
         let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
         let before = &record.backups.get(&step.repository)?.held;
         let looked = self.looked.as_ref().filter(|_| step.max_shrink_percent < 100)?;
         let path = looked.empty.iter().find(|path| before.contains(path))?;
         let message = format!(
-            "snapshot {} holds nothing of `{}`, and the last good one did",
+            "snapshot {} holds nothing of `{}`, and the last good one held much",
             summary.snapshot.short(),
             path.display()
         );
         Some(kept_all(Failure::new(Code::Failed, message), step))
     }
 
-    /// What the new good snapshot holds something of.
+    /// What the new good snapshot holds much of.
     pub(super) fn note_held(&self, record: &mut ServiceRecord, repository: &RepositoryName) {
         let is_good = record.backups.get(repository).and_then(|record| record.last_good.as_ref());
         let is_new = is_good.is_some_and(|good| good.run == self.engine.run);
@@ -74,6 +77,10 @@ pub(super) fn check(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Vec<PathBu
 /// A directory without any entry; one that cannot be read is restic's to tell of.
 fn is_empty(path: &Path) -> bool {
     std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn holds_much(path: &Path) -> bool {
+    walkdir::WalkDir::new(path).min_depth(1).into_iter().flatten().take(MUCH).count() == MUCH
 }
 
 /// What a file system is to be mounted on is empty when it is not.

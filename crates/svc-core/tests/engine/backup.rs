@@ -187,20 +187,38 @@ async fn a_snapshot_that_lost_most_of_its_data_is_kept_but_is_not_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_source_among_several_that_is_empty_is_told_and_one_that_was_not_before_is_a_failure() {
+async fn one_source_among_several_that_is_empty_is_told_and_one_that_held_much_before_is_a_failure() {
     let mut house = House::new();
     let inbox = house.path("srv/inbox");
     house.service("music").backup.paths.push(inbox.clone());
     std::fs::create_dir(&inbox).unwrap();
+    for number in 0..60 {
+        house.write(&format!("srv/music/{number}.flac"), "la");
+    }
     let first = house.run(&backup(&["music"])).await;
     assert_eq!(first.code(), 0, "{}", first.messages("music"));
     let note = format!("`{}` is empty", inbox.display());
     let is_note = |event: &Event| matches!(&event.body, Body::Note { text, .. } if *text == note);
     assert!(first.events.iter().any(is_note));
-    house.write("srv/inbox/scan.pdf", "x");
+    let fill = |count: usize| {
+        for number in 0..count {
+            house.write(&format!("srv/inbox/{number}.pdf"), "x");
+        }
+    };
+    let empty = || {
+        std::fs::remove_dir_all(&inbox).unwrap();
+        std::fs::create_dir(&inbox).unwrap();
+    };
+    fill(19);
     let full = house.run(&backup(&["music"])).await;
     assert_eq!((full.code(), full.events.iter().any(is_note)), (0, false));
-    std::fs::remove_file(inbox.join("scan.pdf")).unwrap();
+    empty();
+    let inbox_was_emptied = house.run(&backup(&["music"])).await;
+    assert_eq!((inbox_was_emptied.code(), inbox_was_emptied.events.iter().any(is_note)), (0, true));
+    fill(20);
+    let full = house.run(&backup(&["music"])).await;
+    assert_eq!(full.code(), 0);
+    empty();
     for _ in 0..2 {
         let failed = house.run(&backup(&["music"])).await;
         assert_eq!(failed.code(), 4);
