@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
 use crate::scene::Scene;
 
 /// Is at work until it is told to end, or its scene is gone: like restic it outlives a svc that dies.
-const ENDLESS: &str = "while [ -e FAIL ]; do sleep 0.05; done; exit 1";
+const ENDLESS: &str = ": > BEGUN; while [ -e FAIL ]; do sleep 0.05; done; exit 1";
 
 /// Begins a backup whose restic is at work until it is ended.
 fn backup(scene: &Scene) -> Child {
@@ -17,6 +18,12 @@ fn backup(scene: &Scene) -> Child {
     let mut backup = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(backup.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("backing up to local")), "the backup does not begin");
+    // Until then the process that becomes restic is a part of svc, and holds what svc holds.
+    let (begun, waited) = (scene.path("bin/BEGUN"), Instant::now());
+    while !begun.exists() && waited.elapsed() < Duration::from_secs(30) {
+        std::thread::yield_now();
+    }
+    assert!(begun.exists(), "restic does not begin");
     backup
 }
 
