@@ -20,13 +20,6 @@ fn latest(server: &Homeserver) -> Result<Value> {
     runs.get(0).cloned().context("there is no run")
 }
 
-/// Waits until a service's containers are down for a backup that waits.
-fn wait_until_down(server: &Homeserver) -> Result<()> {
-    let is_down = || Ok(!server.runs()?.contains("paperless-db-1"));
-    ensure!(wait::until(LIMIT, is_down)?, "nothing was stopped");
-    Ok(())
-}
-
 /// Waits until the newest run has ended, and returns its summary.
 fn wait_until_ended(server: &Homeserver) -> Result<Value> {
     let ended = wait::poll(LIMIT, || {
@@ -76,7 +69,7 @@ fn fault_01_status_is_5_until_a_recovery_started_exactly_what_was_recorded_and_s
     server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let run = home.check("svc backup local paperless --detach")?.trim().to_owned();
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     let log = format!("/var/lib/svc/runs/{run}/log.jsonl");
     let saves = || Ok(home.read(&log)?.contains("\"do\":\"backup\""));
     ensure!(wait::until(LIMIT, saves)?, "nothing is saved");
@@ -114,7 +107,7 @@ fn fault_03_a_run_outlives_the_client_that_began_it_and_others_may_watch() -> Re
     server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let client = server.home.spawn("exec svc backup local paperless")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     let watcher = server.home.spawn("exec svc attach --json")?;
     watcher.wait_for_stdout("\"do\":\"backup\"", LIMIT)?;
     let killed = server.home.spawn("exec svc attach")?;
@@ -185,7 +178,7 @@ fn fault_42_who_waits_for_a_run_runs_after_it_and_nobody_sends_it_a_signal() -> 
     server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let first = server.home.spawn("exec svc backup local paperless")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     let waits = server.home.spawn("exec svc backup local paperless --wait 2m")?;
     let waiting =
         || Ok(waits.stderr_so_far()?.contains("waits for `paperless`, held by another run: backup"));
@@ -211,7 +204,7 @@ fn fault_43_a_second_interrupt_starts_the_services_at_once() -> Result<()> {
     server.freeze_nothing()?;
     server.make_backups_fail("trap '' TERM INT; while [ ! -e /run/go ]; do sleep 0.05; done; exit 1")?;
     let client = server.home.spawn("exec svc backup local paperless")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     client.signal(Signal::INT)?;
     client.wait_for_stdout("cancelled by SIGINT", LIMIT)?;
     assert!(!server.runs()?.contains("paperless-db-1"), "it waits for restic after the first");
@@ -236,7 +229,7 @@ fn fault_43_the_first_signal_reaches_restic_which_takes_its_lock_away() -> Resul
     )?;
     server.home.check("head -c 60M /dev/urandom > /var/lib/docker/volumes/paperless_media/_data/large")?;
     let client = server.home.spawn("exec svc backup local paperless")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     let locks = "ls /mnt/backup/restic/locks";
     let is_held = || Ok(server.home.check(locks)?.lines().count() == 1);
     ensure!(wait::until(LIMIT, is_held)?, "restic does not lock the repository");
@@ -255,7 +248,7 @@ fn fault_44_a_terminal_that_goes_changes_nothing_about_the_run() -> Result<()> {
     server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     let client = server.home.spawn("exec svc backup local paperless")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     client.signal(Signal::HUP)?;
     let ended = client.wait_within(LIMIT)?;
     assert_eq!(ended.code, 129, "{ended}");
@@ -331,7 +324,7 @@ fn fault_50_a_machine_that_goes_down_during_a_run_brings_all_back_when_it_is_up_
     server.freeze_nothing()?;
     server.make_backups_fail(WAIT)?;
     server.home.check("svc backup local paperless --detach")?;
-    wait_until_down(&server)?;
+    server.wait_until_down()?;
     server.home.down()?;
     server.home.up()?;
     let back = || Ok(server.runs()? == before);
@@ -339,76 +332,5 @@ fn fault_50_a_machine_that_goes_down_during_a_run_brings_all_back_when_it_is_up_
     let run = wait_until_ended(&server)?;
     assert_ne!(run["code"], "ok", "{run}");
     assert_ne!(server.svc("status paperless --json")?.code, 5);
-    Ok(())
-}
-
-#[test]
-fn the_nightly_timer_fires_and_its_run_can_be_watched() -> Result<()> {
-    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    let before = server.runs()?;
-    server.freeze_nothing()?;
-    server.make_backups_fail(WAIT)?;
-    server.home.check(
-        "mkdir -p /etc/systemd/system/svc-backup@local.timer.d
-         printf '[Timer]\\nOnCalendar=\\nOnActiveSec=1s\\nRandomizedDelaySec=0\\nAccuracySec=1ms\\n' > /etc/systemd/system/svc-backup@local.timer.d/soon.conf
-         systemctl daemon-reload; systemctl start svc-backup@local.timer",
-    )?;
-    wait_until_down(&server)?;
-    let watcher = server.home.spawn("exec svc attach")?;
-    watcher.wait_for_stdout("backing up to local", LIMIT)?;
-    server.home.check("touch /run/go")?;
-    let seen = watcher.wait_within(Duration::from_mins(3))?;
-    assert_eq!(seen.code, 0, "{seen}");
-    assert_eq!(server.runs()?, before);
-    assert!(server.snapshots("local", "music")? == 1 && server.snapshots("local", "paperless")? == 1);
-    let result = server.home.check("systemctl show -P Result svc-backup@local.service")?;
-    assert_eq!(result.trim(), "success");
-    Ok(())
-}
-
-/// Lets a timer fire at this moment, in seconds since 1970, and only then.
-fn fires_at(server: &Homeserver, timer: &str, moment: u64) -> Result<()> {
-    let lines = format!(
-        "[Timer]\nOnCalendar=\nOnCalendar=@{moment}\nRandomizedDelaySec=0\nAccuracySec=1ms\nPersistent=false\n"
-    );
-    server.home.write(&format!("/etc/systemd/system/{timer}.d/soon.conf"), lines)
-}
-
-/// Says that a backup begins or ends, which service it is of and when.
-const STAMP: &str = r#"[ -e /run/began-$PPID-$$ ] && what=ends || what=begins
-    : > /run/began-$PPID-$$; echo "$what $(echo "$*" | grep -o 'svc:[a-z]*')""#;
-
-#[test]
-fn mistake_07_timers_of_two_repositories_that_fire_in_the_same_minute_never_save_one_service_at_once()
--> Result<()> {
-    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    let before = server.runs()?;
-    server.freeze_nothing()?;
-    server.watch_backups(STAMP)?;
-    let soon = server.home.check("date +%s")?.trim().parse::<u64>()? + 3;
-    let timers = ["svc-backup@local.timer", "svc-backup@remote.timer"];
-    for timer in timers {
-        fires_at(&server, timer, soon)?;
-    }
-    server.home.check(&format!("systemctl daemon-reload; systemctl start {}", timers.join(" ")))?;
-    let units = "svc-backup@local.service svc-backup@remote.service";
-    let ends = format!("systemctl show -P ExecMainExitTimestampMonotonic {units}");
-    let have_ended = || Ok(server.home.check(&ends)?.lines().filter(|end| end.len() > 1).count() == 2);
-    ensure!(wait::until(CROWD, have_ended)?, "{}", server.home.check("svc runs")?);
-    let results = server.home.check(&format!("systemctl show -P Result -P ExecMainStatus {units}"))?;
-    assert_eq!(results.split_whitespace().collect::<Vec<_>>(), ["success", "0", "success", "0"]);
-    // Both were at work in the same minute.
-    let starts = server.home.check(&format!("systemctl show -P ExecMainStartTimestamp {units}"))?;
-    let starts: Vec<&str> = starts.lines().filter(|line| !line.is_empty()).collect();
-    assert!(starts.len() == 2 && starts[0] == starts[1], "{starts:?}");
-    let seen = server.seen_meanwhile()?;
-    for service in ["paperless", "caddy", "notes", "music"] {
-        let tag = format!("svc:{service}");
-        let own: Vec<&str> = seen.lines().filter(|line| line.ends_with(&tag)).collect();
-        let words: Vec<&str> = own.iter().filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(words, ["begins", "ends", "begins", "ends"], "{service}: {seen}");
-        assert_eq!((server.snapshots("local", service)?, server.snapshots("remote", service)?), (1, 1));
-    }
-    assert_eq!(server.runs()?, before);
     Ok(())
 }

@@ -11,7 +11,7 @@
 //! | 5  | a service stayed off when it was killed            | `kills::fault_01_a_backup_with_a_long_stop_or_a_restart_killed_at_any_step_leaves_nothing_down` |
 //! |    | … or its terminal went                            | `faults_runs::fault_44_a_terminal_that_goes_changes_nothing_about_the_run` |
 //! | 6  | one failed stop ended the run without a report     | here: `one_that_does_not_stop_does_not_end_the_run` |
-//! | 7  | two timers in one minute stopped the same units    | `faults_runs::mistake_07_timers_of_two_repositories_that_fire_in_the_same_minute_never_save_one_service_at_once` |
+//! | 7  | two timers in one minute stopped the same units    | `timers::mistake_07_timers_of_two_repositories_that_fire_in_the_same_minute_never_save_one_service_at_once` |
 //! | 8  | was down also while it forgot and pruned           | `retention::mistake_08_a_service_is_up_again_before_anything_is_forgotten` |
 //! | 9  | trusted `active`: started what was stopped by hand | here: `what_an_admin_stopped_stays_off` |
 //! |    | … and saved what ran "cold"                        | here: `what_somebody_started_by_hand_is_stopped_too` |
@@ -38,6 +38,7 @@ fn each_mistake_has_a_test_that_is_there() {
         ("kills", include_str!("kills.rs")),
         ("faults_runs", include_str!("faults_runs.rs")),
         ("foreign_units", include_str!("foreign_units.rs")),
+        ("timers", include_str!("timers.rs")),
     ];
     let rows = here.lines().filter_map(|line| line.strip_prefix("//! |")).filter(|row| row.contains('`'));
     let tests: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();

@@ -1,10 +1,13 @@
 //! What end-to-end tests do to a homeserver and ask of it, again and again.
 
-use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Homeserver;
 use crate::enter::Output;
+use crate::wait;
 
 /// A shell line that waits until `/run/go` is there, for [`Homeserver::make_backups_fail`].
 pub const WAIT: &str = "while [ ! -e /run/go ]; do sleep 0.05; done";
@@ -40,6 +43,13 @@ impl Homeserver {
             "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}' | sort;
              systemctl show -p Id,ActiveState,ActiveEnterTimestampMonotonic notes.service 'docker-compose-*.service'",
         )
+    }
+
+    /// Waits until `paperless` is down, for a backup that waits.
+    pub fn wait_until_down(&self) -> Result<()> {
+        let is_down = || Ok(!self.runs()?.contains("paperless-db-1"));
+        ensure!(wait::until(Duration::from_mins(1), is_down)?, "nothing was stopped");
+        Ok(())
     }
 
     /// What runs now, by name only: the set that has to be the same before and after.
