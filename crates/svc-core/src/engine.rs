@@ -122,14 +122,23 @@ impl Engine {
             self.recorder.tell(Body::CancelRequested { by: by.to_owned() });
             std::future::pending::<()>().await;
         };
+        let begin = |service| ServiceRun::new(self, &plan.goal, service);
+        tokio::select! {
+            reports = self.run_to_the_end(plan, begin) => reports,
+            () = watch => Vec::new(),
+        }
+    }
+
+    /// Works on all services, and then on what needs their repositories alone.
+    async fn run_to_the_end<'a>(
+        &'a self,
+        plan: &'a Plan,
+        begin: impl Fn(&'a ServicePlan) -> ServiceRun<'a>,
+    ) -> Vec<ServiceReport> {
         let starts = self.outside.restic.starts();
-        let work = async {
-            let ended = schedule::run(self, plan, |service| ServiceRun::new(self, &plan.goal, service)).await;
-            closing::run(ended).await
-        };
+        let work = async { closing::run(schedule::run(self, plan, begin).await).await };
         tokio::select! {
             reports = work => reports,
-            () = watch => Vec::new(),
             () = self.tell_starts(starts) => Vec::new(),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::Engine;
 use super::service::ServiceRun;
-use super::{Engine, closing, schedule};
 use crate::cancel::Cancel;
 use crate::code::Code;
 use crate::event::Body;
@@ -25,8 +25,7 @@ impl Engine {
         self.take_over().await;
         let plan = &recovery.plan;
         let mut services = recovery.settled.clone();
-        let ended = schedule::run(self, plan, |service| self.go_on(recovery, service)).await;
-        services.extend(closing::run(ended).await);
+        services.extend(self.run_to_the_end(plan, |service| self.go_on(recovery, service)).await);
         let took = Duration::try_from((self.now)().duration_since(recovery.began)).unwrap_or_default();
         let report = Report {
             code: Code::worst(services.iter().map(|report: &ServiceReport| report.code)),

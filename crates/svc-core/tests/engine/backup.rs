@@ -1,5 +1,6 @@
 //! Backups: what is stopped runs again, and only what is restorable ends with 0.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use svc_core::code::Code;
@@ -10,7 +11,7 @@ use svc_core::restic::{ResticFailure, Verb};
 use svc_core::systemd::{ActiveState, JobVerb};
 use svc_core::testing::{FakeUnit, SystemdFault, When};
 
-use crate::house::{House, backup, backup_to, repository};
+use crate::house::{House, Outcome, backup, backup_to, repository};
 use crate::tap::Mishap;
 
 #[tokio::test(start_paused = true)]
@@ -186,41 +187,48 @@ async fn a_snapshot_that_lost_most_of_its_data_is_kept_but_is_not_good() {
     assert!(text.contains(&format!("parent {}", house.saved("local")[0].id.short())), "{text}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_source_among_several_that_is_empty_is_told_and_one_that_held_much_before_is_a_failure() {
-    let mut house = House::new();
+/// `music` with an inbox beside sixty songs, and where that is.
+fn with_inbox(house: &mut House) -> PathBuf {
     let inbox = house.path("srv/inbox");
     house.service("music").backup.paths.push(inbox.clone());
-    std::fs::create_dir(&inbox).unwrap();
     for number in 0..60 {
         house.write(&format!("srv/music/{number}.flac"), "la");
     }
-    let first = house.run(&backup(&["music"])).await;
-    assert_eq!(first.code(), 0, "{}", first.messages("music"));
-    let note = format!("`{}` is empty", inbox.display());
+    std::fs::create_dir(&inbox).unwrap();
+    inbox
+}
+
+/// Has so many files in the inbox, and saves; the inbox is empty afterwards.
+async fn saved_with(house: &House, files: usize) -> Outcome {
+    for number in 0..files {
+        house.write(&format!("srv/inbox/{number}.pdf"), "x");
+    }
+    let outcome = house.run(&backup(&["music"])).await;
+    house.remove("srv/inbox");
+    std::fs::create_dir(house.path("srv/inbox")).unwrap();
+    outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_that_is_empty_is_told_and_good() {
+    let mut house = House::new();
+    let note = format!("`{}` is empty", with_inbox(&mut house).display());
     let is_note = |event: &Event| matches!(&event.body, Body::Note { text, .. } if *text == note);
-    assert!(first.events.iter().any(is_note));
-    let fill = |count: usize| {
-        for number in 0..count {
-            house.write(&format!("srv/inbox/{number}.pdf"), "x");
-        }
-    };
-    let empty = || {
-        std::fs::remove_dir_all(&inbox).unwrap();
-        std::fs::create_dir(&inbox).unwrap();
-    };
-    fill(19);
-    let full = house.run(&backup(&["music"])).await;
-    assert_eq!((full.code(), full.events.iter().any(is_note)), (0, false));
-    empty();
-    let inbox_was_emptied = house.run(&backup(&["music"])).await;
-    assert_eq!((inbox_was_emptied.code(), inbox_was_emptied.events.iter().any(is_note)), (0, true));
-    fill(20);
-    let full = house.run(&backup(&["music"])).await;
-    assert_eq!(full.code(), 0);
-    empty();
+    for files in [0, 19, 0] {
+        let outcome = saved_with(&house, files).await;
+        assert_eq!(outcome.code(), 0, "{files}: {}", outcome.messages("music"));
+        assert_eq!(outcome.events.iter().any(is_note), files == 0, "{files}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_source_among_several_that_is_empty_and_held_much_before_is_a_failure() {
+    let mut house = House::new();
+    with_inbox(&mut house);
+    let full = saved_with(&house, 20).await;
+    assert_eq!(full.code(), 0, "{}", full.messages("music"));
     for _ in 0..2 {
-        let failed = house.run(&backup(&["music"])).await;
+        let failed = saved_with(&house, 0).await;
         assert_eq!(failed.code(), 4);
         assert!(failed.messages("music").contains("srv/inbox"), "{}", failed.messages("music"));
         let hint = failed.of("music").failures[0].hint.clone().unwrap();
@@ -231,7 +239,7 @@ async fn one_source_among_several_that_is_empty_is_told_and_one_that_held_much_b
     let mut plan = house.plan(&backup(&["music"])).await;
     plan.accept_shrink();
     assert_eq!(house.run_plan(plan).await.code(), 0);
-    assert_eq!(house.run(&backup(&["music"])).await.code(), 0);
+    assert_eq!(saved_with(&house, 0).await.code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
