@@ -1,6 +1,7 @@
 //! Boots after a power cut or a shutdown in the middle of a run: what only a recovery starts, and data that cannot be
 //! brought to one side.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -130,12 +131,18 @@ fn events(server: &Homeserver, run: &str) -> Result<Vec<Value>> {
 }
 
 /// Goes down in that way in the middle of a backup, and boots without a recovery: it is told as long as something is
-/// down, and `svc recover` ends that.
-fn boot_without_recovery(server: &mut Homeserver, go_down: fn(&mut Machine) -> Result<()>) -> Result<()> {
+/// down, and `svc recover` ends that. Gives the events of the run, up to what another process did.
+fn boot_without_recovery(
+    server: &mut Homeserver,
+    go_down: fn(&mut Machine) -> Result<()>,
+) -> Result<Vec<Value>> {
     server.home.check("systemctl mask svc-recover.service")?;
-    stand_inside_restic(server)?;
+    let run = stand_inside_restic(server)?;
     go_down(&mut server.home)?;
     server.home.up()?;
+    let mut events = events(server, &run)?;
+    // Data is brought to one side at any boot.
+    events.truncate(events.iter().take_while(|event| event["event"] != "recovering").count());
     assert!(!by_hand(server)?.contains("hand.service"), "nobody could have started it");
     let left = server.svc("status hand")?;
     assert_eq!(left.code, 5, "{left}");
@@ -145,7 +152,7 @@ fn boot_without_recovery(server: &mut Homeserver, go_down: fn(&mut Machine) -> R
     let status = server.svc("status")?;
     assert!(matches!(status.code, 0 | 8), "{status}");
     server.home.check("systemctl unmask svc-recover.service")?;
-    Ok(())
+    Ok(events)
 }
 
 /// Does the same and boots with all that is shipped: it runs again. Gives the run.
@@ -158,6 +165,34 @@ fn boot_with_recovery(server: &mut Homeserver, go_down: fn(&mut Machine) -> Resu
     let is_done = || Ok(server.svc("status")?.code != 5);
     ensure!(wait::until(LIMIT, is_done)?, "{}", server.svc("status")?);
     Ok(run)
+}
+
+#[test]
+fn fault_50_what_nobody_enabled_runs_again_after_a_shutdown_in_the_middle_of_its_backup() -> Result<()> {
+    let Some(mut server) = Homeserver::for_test()? else { return Ok(()) };
+    start_by_hand(&server)?;
+    let events = boot_without_recovery(&mut server, Machine::down)?;
+    let end = events.last().context("no events")?;
+    assert_eq!((&end["event"], &end["report"]["code"]), (&"runFinished".into(), &"terminated".into()));
+    assert!(server.home.read("/var/told")?.starts_with("told\n"));
+    // Said at the first start that fails, before any pause: a second try would have come after one.
+    let resumes = |event: &&Value| event["step"]["do"] == "resume";
+    let resumed: Vec<String> =
+        events.iter().filter(resumes).map(|event| event["service"].to_string()).collect();
+    let once: BTreeSet<&String> = resumed.iter().collect();
+    assert_eq!((resumed.len(), once.len()), (2, 2), "{resumed:?}");
+    let report = &end["report"]["services"][0];
+    let failures = report["failures"].as_array().context("no failures")?;
+    let said =
+        |failure: &Value| failure["message"] == "`hand.service` stays off: the machine is shutting down";
+    assert_eq!(failures.iter().filter(|failure| said(failure)).count(), 1, "{report}");
+    let down = report["down"].as_array().context("nothing is said to be down")?;
+    assert!(down.contains(&serde_json::json!({"unit": "hand.service"})), "{report}");
+
+    let run = boot_with_recovery(&mut server, Machine::down)?;
+    let runs: Value = serde_json::from_str(&server.home.check("svc runs --json --limit 1")?)?;
+    assert_eq!((&runs[0]["run"], &runs[0]["code"]), (&run.into(), &"terminated".into()), "{runs}");
+    Ok(())
 }
 
 #[test]
