@@ -176,9 +176,9 @@ fn fault_50_what_nobody_enabled_runs_again_after_a_shutdown_in_the_middle_of_its
     assert_eq!((&end["event"], &end["report"]["code"]), (&"runFinished".into(), &"terminated".into()));
     assert!(server.home.read("/var/told")?.starts_with("told\n"));
     // Said at the first start that fails, before any pause: a second try would have come after one.
-    let resumes = |event: &&Value| event["step"]["do"] == "resume";
+    let is_resume = |event: &&Value| event["step"]["do"] == "resume";
     let resumed: Vec<String> =
-        events.iter().filter(resumes).map(|event| event["service"].to_string()).collect();
+        events.iter().filter(is_resume).map(|event| event["service"].to_string()).collect();
     let once: BTreeSet<&String> = resumed.iter().collect();
     assert_eq!((resumed.len(), once.len()), (2, 2), "{resumed:?}");
     let report = &end["report"]["services"][0];
