@@ -97,7 +97,7 @@ impl Freezer for HostFreezer {
         }
         // The last of the copies takes their directory along.
         if let Some(directory) = copy.to.parent() {
-            let _ = std::fs::remove_dir(directory);
+            let _ = without_a_trace(directory, || std::fs::remove_dir(directory));
         }
         Ok(())
     }
@@ -110,14 +110,23 @@ impl Freezer for HostFreezer {
 /// Makes the directory of the copies; only root can look into it.
 fn make_room(copy: &Path) -> Result<(), FreezeError> {
     let Some(directory) = copy.parent() else { return Ok(()) };
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(file(directory, "made"))?;
+    let make = || std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    without_a_trace(directory, make).map_err(file(directory, "made"))?;
     // What the directory above it hands down would come to all that is copied.
     attributes::drop_access_lists(directory);
     Ok(())
+}
+
+/// Makes or removes a directory. What it lies in may be somebody's data, and keeps its times.
+fn without_a_trace<T>(directory: &Path, work: impl FnOnce() -> T) -> T {
+    let above = directory.parent();
+    let before = above.and_then(|above| std::fs::symlink_metadata(above).ok());
+    let done = work();
+    if let Some((above, before)) = above.zip(before) {
+        // Without it the data is as good.
+        let _ = attributes::copy_times(&before, above);
+    }
+    done
 }
 
 async fn blocking(
@@ -131,4 +140,24 @@ async fn blocking(
 
 fn file(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> FreezeError {
     move |source| FreezeError::File { path: path.to_path_buf(), doing, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_copies_lie_in_keeps_its_times() {
+        let data = tempfile::tempdir().unwrap();
+        let long_ago = std::time::UNIX_EPOCH;
+        std::fs::File::open(data.path()).unwrap().set_modified(long_ago).unwrap();
+        let copies = data.path().join(".svc-frozen-a");
+        make_room(&copies.join("0")).unwrap();
+        assert!(copies.is_dir());
+        assert_eq!(std::fs::metadata(data.path()).unwrap().mtime(), 0);
+        without_a_trace(&copies, || std::fs::remove_dir(&copies)).unwrap();
+        assert_eq!((std::fs::metadata(data.path()).unwrap().mtime(), copies.exists()), (0, false));
+    }
 }
