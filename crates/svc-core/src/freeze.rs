@@ -39,6 +39,10 @@ pub trait Freezer: Send + Sync {
     /// Takes a copy, in a new directory that only root can look into.
     async fn freeze(&self, wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Traces, FreezeError>;
 
+    /// What lies on a file system of its own below the wanted parts and is in no copy. Asked when the service runs again:
+    /// all that a copy lacks is there by then, too.
+    async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError>;
+
     /// Removes a copy; one that is not there, or only in part, is fine.
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError>;
 

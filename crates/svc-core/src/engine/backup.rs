@@ -85,7 +85,10 @@ impl ServiceRun<'_> {
     /// Saves a snapshot and judges it; says why it is less than good although restic saved all of it.
     async fn save_and_judge(&mut self, step: &BackupStep, is_frozen: bool) -> Result<Weak, Failure> {
         let before = if is_frozen { Ok(Look::default()) } else { self.look_before().await };
-        self.look_behind().await;
+        if is_frozen {
+            let behind = self.look_behind().await;
+            behind.inspect_err(|failure| self.unsaved.push((step.repository.clone(), failure.code)))?;
+        }
         let began = Instant::now();
         let summary = self.save_or_say(step).await?;
         let took_ms = millis(began);

@@ -78,6 +78,25 @@ impl ServiceRun<'_> {
         Ok(())
     }
 
+    /// Looks, when the service runs again, that the copies hold all that is to be saved.
+    pub(super) async fn nothing_is_left_out(&self) -> Result<(), Failure> {
+        let freezes = self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Freeze(step) => Some(step),
+            _ => None,
+        });
+        for step in freezes {
+            let parts: Vec<PathBuf> = step.binds.iter().map(|bind| bind.to.clone()).collect();
+            for copy in &step.copies {
+                let wanted = Wanted { copy, parts: &parts, since: None };
+                let left_out = self.engine.outside.freezer.left_out(&wanted).await;
+                if let Some(path) = left_out.map_err(|error| self.freeze_failure(&error))? {
+                    return Err(self.freeze_failure(&FreezeError::Unplanned { path }));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The moment up to which the snapshots that restic will compare with hold each change: when their runs began.
     fn parents_hold_until(&self) -> Option<Timestamp> {
         let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);

@@ -63,24 +63,30 @@ impl ServiceRun<'_> {
     /// The same of copies that took no time, while the service waits for nothing else: one glance. What it does not show
     /// is looked at when the service runs again.
     pub(super) async fn glance(&mut self) {
+        let mut unseen = Unseen { until: (self.engine.now)(), motion: false };
         self.torn = None;
-        self.unseen = None;
-        if !self.is_to_hold_still() {
-            return;
+        if self.is_to_hold_still() {
+            match tokio::time::timeout(GLANCE, self.look_for_life(false)).await {
+                Ok(Ok(look)) => self.torn = look.up.first().map(came_up),
+                Ok(Err(_)) | Err(_) => unseen.motion = true,
+            }
         }
-        match tokio::time::timeout(GLANCE, self.look_for_life(false)).await {
-            Ok(Ok(look)) => self.torn = look.up.first().map(came_up),
-            Ok(Err(_)) | Err(_) => self.unseen = Some((self.engine.now)()),
-        }
+        self.unseen = Some(unseen);
     }
 
-    /// Looks again where a glance showed nothing: what was up when the copies were taken has been since before then.
-    pub(super) async fn look_behind(&mut self) {
-        let Some(until) = self.unseen.take() else { return };
-        self.torn = match self.look_patiently(true).await {
-            Ok(look) => look.started_within(self.began_at, until).map(came_up),
-            Err(failure) => Some(unseen(&failure)),
-        };
+    /// Looks at what there was no time for while the service was down. Where a glance showed nothing: what was up when the
+    /// copies were taken has been since before then.
+    pub(super) async fn look_behind(&mut self) -> Result<(), Failure> {
+        let Some(Unseen { until, motion }) = self.unseen else { return Ok(()) };
+        self.nothing_is_left_out().await?;
+        if motion {
+            self.torn = match self.look_patiently(true).await {
+                Ok(look) => look.started_within(self.began_at, until).map(came_up),
+                Err(failure) => Some(unseen(&failure)),
+            };
+        }
+        self.unseen = None;
+        Ok(())
     }
 
     /// Makes the service hold still once more; `false`: that was done before, or cannot be done.
@@ -182,6 +188,15 @@ impl ServiceRun<'_> {
         since.extend(units);
         Ok(since)
     }
+}
+
+/// What was not looked at when copies were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unseen {
+    /// They were there by then.
+    until: Timestamp,
+    /// Whether the service held still.
+    motion: bool,
 }
 
 fn came_up(target: &Target) -> String {

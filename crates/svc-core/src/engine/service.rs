@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::control::stays_off;
+use super::quiet::Unseen;
 use super::sources::Looked;
 use super::{Engine, caught, millis};
 use crate::code::Code;
@@ -43,8 +44,8 @@ pub(super) struct ServiceRun<'a> {
     pub(super) held_again: bool,
     /// Why the frozen copies may be torn.
     pub(super) torn: Option<String>,
-    /// They were taken before this moment, and it could not be seen whether the service held still.
-    pub(super) unseen: Option<Timestamp>,
+    /// What is still to be looked at about them.
+    pub(super) unseen: Option<Unseen>,
     /// Which sources hold something, and which are empty directories; nothing: nobody has looked.
     pub(super) looked: Option<Looked>,
     /// Whether each change of the frozen copies' files can be told.

@@ -25,6 +25,7 @@ struct State {
     calls: Vec<String>,
     fails: bool,
     hides: bool,
+    left_out: Option<PathBuf>,
 }
 
 impl FakeFreezer {
@@ -50,6 +51,11 @@ impl FakeFreezer {
     /// From now on something is mounted there.
     pub fn mount(&self, path: &Path) {
         self.state().mounted.push(path.to_path_buf());
+    }
+
+    /// From now on each copy lacks what lies there.
+    pub fn leave_out(&self, path: &Path) {
+        self.state().left_out = Some(path.to_path_buf());
     }
 
     /// From now on nothing can be frozen after all.
@@ -108,6 +114,10 @@ impl Freezer for FakeFreezer {
         }
         plain_copy(&copy.from, &copy.to).map_err(|source| failed(copy, source))?;
         Ok(if self.state().hides { Traces::Hidden } else { Traces::Plain })
+    }
+
+    async fn left_out(&self, _: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
+        Ok(self.state().left_out.clone())
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {

@@ -57,12 +57,7 @@ impl Freezer for HostFreezer {
         match &copy.how {
             How::Btrfs => {
                 make_room(&copy.to)?;
-                btrfs::snapshot(&self.btrfs, &copy.from, &copy.to).await?;
-                // Asked afterwards: all that the snapshot lacks is there by now.
-                match btrfs::left_out(&self.btrfs, &copy.from, wanted.parts).await? {
-                    Some(path) => Err(FreezeError::Unplanned { path }),
-                    None => Ok(Traces::Plain),
-                }
+                btrfs::snapshot(&self.btrfs, &copy.from, &copy.to).await.map(|()| Traces::Plain)
             }
             How::Reflink => {
                 make_room(&copy.to)?;
@@ -78,6 +73,14 @@ impl Freezer for HostFreezer {
                 make_room(&copy.to)?;
                 zfs::clone(&self.zfs, dataset, &copy.to).await.map(|()| Traces::Plain)
             }
+        }
+    }
+
+    async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
+        match wanted.copy.how {
+            How::Btrfs => btrfs::left_out(&self.btrfs, &wanted.copy.from, wanted.parts).await,
+            // The copier has refused it; a dataset of ZFS is a mount, and those are known.
+            How::Reflink | How::Zfs(_) | How::ZfsClone(_) => Ok(None),
         }
     }
 

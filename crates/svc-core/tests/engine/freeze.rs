@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use svc_core::code::Code;
 use svc_core::config::{Freeze, Quiesce};
 use svc_core::docker::ContainerHealth;
 use svc_core::plan::{BackupStep, Pass, Plan, Step};
@@ -374,4 +375,23 @@ async fn two_plans_of_one_second_make_copies_of_their_own() {
     let (one, other) = (copies(1), copies(2));
     assert!(!one.is_empty());
     assert!(one.iter().all(|copy| other.iter().all(|of_other| of_other.to != copy.to)), "{one:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_lacks_something_is_found_when_the_service_runs_and_saved_nowhere() {
+    let house = House::new();
+    house.can_freeze();
+    let before = house.running();
+    house.freezer.leave_out(&house.path("data/paperless/new"));
+    let outcome = house.run(&backup_to(&["local", "remote"], &["paperless"])).await;
+    assert_eq!(outcome.code(), 20, "{}", outcome.messages("paperless"));
+    assert_eq!((house.running(), house.left_over()), (before, Vec::new()));
+    assert_eq!((house.saved("local").len(), house.saved("remote").len()), (0, 0));
+    let record = house.record("paperless");
+    let codes =
+        ["local", "remote"].map(|name| record.backups[&repository(name)].last_attempt.as_ref().unwrap().code);
+    assert_eq!(codes, [Code::Refused, Code::Refused]);
+    let calls = house.tap.calls();
+    let last = |call: &str| calls.iter().rposition(|one| one.starts_with(call));
+    assert!(last("files look") > last("docker start"), "{calls:#?}");
 }

@@ -27,6 +27,10 @@ impl Freezer for Tapped<dyn Freezer> {
         self.tap.through(call, file_error, self.inner.freeze(wanted, cancel)).await
     }
 
+    async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
+        self.tap.through("files look".to_owned(), file_error, self.inner.left_out(wanted)).await
+    }
+
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
         let call = format!("files remove {}", copy.from.display());
         self.tap.through(call, file_error, self.inner.remove(copy)).await
