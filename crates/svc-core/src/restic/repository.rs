@@ -9,8 +9,9 @@ use super::program::{Invocation, ResticProgram, odd};
 use super::{ResticError, ResticFailure, Verb};
 use crate::names::RepositoryName;
 
-/// What restic writes at once: 16 MiB, unless somebody wants more.
-const PACK: u64 = 16 << 20;
+/// What restic writes at the least: a pack has up to 16 MiB, and its index comes after it. ext4 counts what it never gives
+/// away.
+const LEAST: u64 = 20 << 20;
 
 #[derive(Deserialize)]
 struct Config {
@@ -66,10 +67,9 @@ impl ResticProgram {
         let look = tokio::task::spawn_blocking(move || room(&directory));
         let seen = tokio::time::timeout(self.limits.mount, look).await;
         match seen.ok().and_then(Result::ok).flatten() {
-            // The index and the snapshot come after it.
-            Some(room) if room <= PACK => {
+            Some(room) if room < LEAST => {
                 let (verb, repository) = (Verb::Cat.as_str(), repository.to_string());
-                let text = format!("{room} bytes are free, and a pack has up to {PACK}");
+                let text = format!("{room} bytes are free, and restic needs {LEAST} at the least");
                 Err(ResticError::Failed { verb, repository, kind: ResticFailure::NoSpace, text })
             }
             _ => Ok(()),

@@ -86,7 +86,12 @@ impl Heard {
             if text.starts_with("Ignoring \"") {
                 self.ignored.push(text.to_owned());
             }
-            self.said_before = self.said_before.or_else(|| symptom(text));
+            let symptom = symptom(text);
+            // restic can stand still for minutes after that, and the service is down.
+            if text.starts_with("Save(") && symptom == Some(ResticFailure::NoSpace) {
+                (self.retries, self.retried_for) = (ENOUGH_RETRIES, symptom);
+            }
+            self.said_before = self.said_before.or(symptom);
         }
         self.keep(text);
     }
@@ -204,6 +209,11 @@ mod tests {
         assert!(!twice.is_in_vain(true));
         let full = "Save(<data/1>) returned error, retrying after 1s: (507): 507 Insufficient Storage\n";
         assert!(heard(&full.repeat(2)).is_in_vain(true));
+        assert!(!heard(full).is_in_vain(true));
+        // A disk of this machine is not tried twice.
+        let local = "Save(<data/1>) failed: write /r/data/1/1-tmp-2: no space left on device\n";
+        assert!(heard(local).is_in_vain(true));
+        assert!(!heard("Save(<data/1>) failed: connection reset by peer\n").is_in_vain(true));
     }
 
     #[test]
