@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::millis;
 use super::quiet::Look;
 use super::service::ServiceRun;
+use super::sources::size_within;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
@@ -31,6 +32,8 @@ struct Weak {
     unproven: Option<Failure>,
 }
 
+/// How long is counted what a full repository had no room for: a service may be down.
+const LONGEST_COUNT: Duration = Duration::from_secs(1);
 /// A backup that sets no limit of its own is ended after this.
 const LONGEST_BACKUP: Duration = Duration::from_hours(24);
 
@@ -75,11 +78,14 @@ impl ServiceRun<'_> {
         self.unsaved.push((step.repository.clone(), Code::Internal));
         let saved = self.save_in_time(step, &figures).await;
         let (repository, _) = self.unsaved.pop().unwrap_or((step.repository.clone(), Code::Internal));
-        saved.map_err(|error| {
-            let failure = with_missing(self.restic_failure(&error), *figures.borrow());
-            self.unsaved.push((repository, failure.code));
-            failure
-        })
+        let failure = match saved {
+            Ok(summary) => return Ok(summary),
+            Err(error) => self.restic_failure(&error),
+        };
+        self.unsaved.push((repository, failure.code));
+        let seen = *figures.borrow();
+        let missing = if failure.code == Code::NoSpace { missing(step, seen).await } else { None };
+        Err(missing.into_iter().fold(failure, with_missing))
     }
 
     /// Saves a snapshot and judges it; says why it is less than good although restic saved all of it.
@@ -297,13 +303,15 @@ impl ServiceRun<'_> {
     }
 }
 
-/// How much room a full repository lacks at most: what was still to be read, for nobody knows how much of it is new.
-fn with_missing(failure: Failure, seen: Progress) -> Failure {
-    let left = seen.total.map(|total| total.bytes.saturating_sub(seen.done.bytes));
-    match left {
-        Some(left) if failure.code == Code::NoSpace => {
-            failure.because(format!("up to {left} bytes are missing: so many were still to be saved"))
-        }
-        _ => failure,
+/// How much room a full repository lacks at most: what was still to be read, for nobody knows how much of it is new. Where
+/// restic failed before it had counted, all of it.
+async fn missing(step: &BackupStep, seen: Progress) -> Option<u64> {
+    match seen.total {
+        Some(total) => Some(total.bytes.saturating_sub(seen.done.bytes)),
+        None => size_within(step.sources.clone(), LONGEST_COUNT).await,
     }
+}
+
+fn with_missing(failure: Failure, bytes: u64) -> Failure {
+    failure.because(format!("up to {bytes} bytes are missing: so many were still to be saved"))
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::service::ServiceRun;
 use crate::code::Code;
@@ -83,6 +84,23 @@ fn holds_much(path: &Path) -> bool {
     walkdir::WalkDir::new(path).min_depth(1).into_iter().flatten().take(MUCH).count() == MUCH
 }
 
+/// How many bytes there are below these paths; nothing: that could not be counted in so short a time.
+pub(super) async fn size_within(paths: Vec<PathBuf>, limit: Duration) -> Option<u64> {
+    let count = move || {
+        let end = Instant::now() + limit;
+        let mut bytes = 0_u64;
+        for entry in paths.iter().flat_map(walkdir::WalkDir::new).flatten() {
+            if Instant::now() >= end {
+                return None;
+            }
+            let is_file = entry.file_type().is_file();
+            bytes += entry.metadata().ok().filter(|_| is_file).map_or(0, |metadata| metadata.len());
+        }
+        Some(bytes)
+    };
+    tokio::task::spawn_blocking(count).await.ok().flatten()
+}
+
 /// What a file system is to be mounted on is empty when it is not.
 fn check_mounted(path: &Path) -> Result<(), Failure> {
     let Some(point) = mounts::missing(path) else { return Ok(()) };
@@ -127,6 +145,17 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_there_is_to_save_is_counted_if_there_is_time() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("a")).unwrap();
+        fs::write(directory.path().join("a/one"), "12345").unwrap();
+        fs::write(directory.path().join("two"), "67").unwrap();
+        let paths = vec![directory.path().to_path_buf()];
+        assert_eq!(size_within(paths.clone(), Duration::from_mins(1)).await, Some(7));
+        assert_eq!(size_within(paths, Duration::ZERO).await, None);
+    }
 
     #[test]
     fn a_directory_without_an_entry_is_told_and_one_that_is_gone_is_refused() {
