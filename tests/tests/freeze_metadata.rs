@@ -98,16 +98,11 @@ fn restore(server: &Homeserver, service: &str) -> Result<()> {
     Ok(())
 }
 
-/// A tree without its sockets, which restic saves and never makes anew.
+/// A tree without its sockets, which restic passes over: the copy must not fail over them.
 fn tree(server: &Homeserver, path: &str) -> Result<Tree> {
     let mut tree = Tree::read(&server.home.host_path(path)?)?;
     tree.entries.retain(|name, _| !name.ends_with(b"socket"));
     Ok(tree)
-}
-
-fn sockets(server: &Homeserver, service: &str) -> Result<String> {
-    let listed = format!("{RESTIC} --no-lock ls latest --tag svc:{service} --json");
-    server.home.check(&format!("{listed} | jq -r 'select(.type == \"socket\") | .path' | wc -l"))
 }
 
 /// Restores the last snapshot of a service elsewhere, and compares all that a file system keeps.
@@ -146,7 +141,6 @@ fn all_that_a_tree_has_is_in_the_copy_and_comes_back_and_is_not_stored_again() -
             assert_eq!((blobs_added(&server, "b")?, blobs_added(&server, "x")?), ("0".into(), "0".into()));
         }
     }
-    assert_eq!((sockets(&server, "b")?, sockets(&server, "x")?), ("7\n".into(), "1\n".into()));
     let blocks = server.home.check("sort -n /run/blocks | tail -1")?;
     assert!(blocks.trim().parse::<u64>()? < 1000, "{blocks}");
     Ok(())
