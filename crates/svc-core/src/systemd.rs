@@ -85,6 +85,9 @@ pub trait Systemd: Send + Sync {
 
     /// Lets a frozen unit go on. A frozen unit cannot be stopped: thaw it first.
     async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError>;
+
+    /// Lets a unit be started again that failed, or was started too often in too short a time.
+    async fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError>;
 }
 
 /// What the manager itself is doing.

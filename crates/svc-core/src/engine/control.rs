@@ -112,9 +112,18 @@ impl ServiceRun<'_> {
                 return Err(Failure::new(Code::Terminated, message));
             }
             tokio::time::sleep(pause).await;
+            if let Target::Unit(unit) = target {
+                // Started too often in too short a time, it would be refused. Whether it can be is seen then.
+                let _ = caught(self.reset(unit)).await;
+            }
             result = caught(self.bring_back(target)).await;
         }
         result
+    }
+
+    async fn reset(&self, unit: &UnitName) -> Result<(), Failure> {
+        let reset = self.engine.outside.systemd.reset_failed(unit).await;
+        reset.map_err(|error| Failure::from(&error))
     }
 
     /// Starts a target; what was paused or frozen before is so again.

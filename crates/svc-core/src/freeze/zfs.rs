@@ -19,7 +19,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The dataset that a path is on.
 pub(super) async fn dataset(zfs: &Tool, path: &Path) -> Result<String, FreezeError> {
     let arguments = ["list", "-H", "-o", "name", "--"].map(OsStr::new);
-    let list = zfs.run(&[arguments.as_slice(), &[path.as_os_str()]].concat()).await?;
+    let arguments = [arguments.as_slice(), &[path.as_os_str()]].concat();
+    let end = Instant::now() + BUSY;
+    let list = loop {
+        match zfs.run(&arguments).await {
+            // That is how zfs-fuse says that it is busy with somebody else.
+            Err(FreezeError::Program { said, .. }) if said.is_empty() && Instant::now() < end => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            list => break list?,
+        }
+    };
     match list.trim_end().lines().next_back() {
         Some(name) => Ok(name.to_owned()),
         None => Err(FreezeError::Program { program: zfs.program, said: "an empty list".to_owned() }),

@@ -277,4 +277,10 @@ impl Systemd for Bus {
         let name = unit.as_str();
         self.order("thaw", unit, self.query, link.manager("ThawUnit", &name)).await.map(|_| ())
     }
+
+    async fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let name = unit.as_str();
+        self.order("reset", unit, self.query, link.manager("ResetFailedUnit", &name)).await.map(|_| ())
+    }
 }

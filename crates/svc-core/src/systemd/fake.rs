@@ -47,6 +47,8 @@ pub enum SystemdCall {
     Freeze(UnitName),
     /// `thaw`.
     Thaw(UnitName),
+    /// `reset_failed` of this unit.
+    ResetFailed(UnitName),
 }
 
 /// How a job goes wrong.
@@ -370,5 +372,9 @@ impl Systemd for FakeSystemd {
     async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
         self.enter(SystemdCall::Thaw(unit.clone())).await?;
         self.lock().set_frozen("thaw", unit, false)
+    }
+
+    async fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::ResetFailed(unit.clone())).await
     }
 }

@@ -50,6 +50,13 @@ async fn a_start_that_fails_once_is_tried_again() {
     let outcome = house.run(&backup(&["notes"])).await;
     assert_eq!(outcome.code(), 0, "{}", outcome.messages("notes"));
     assert_eq!(house.systemd.active("notes.service"), Some(ActiveState::Active));
+    let calls = house.tap.calls();
+    let starts = calls.iter().filter(|call| {
+        ["systemd start notes.service", "systemd reset notes.service"].contains(&call.as_str())
+    });
+    let words: Vec<&str> = starts.filter_map(|call| call.split(' ').nth(1)).collect();
+    // systemd does not start what was started too often, unless it is told to forget that.
+    assert_eq!(words, ["start", "reset", "start", "reset", "start"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -273,6 +273,11 @@ impl Systemd for Tapped<dyn Systemd> {
     async fn thaw(&self, unit: &UnitName) -> Result<(), SystemdError> {
         self.tap.through(format!("systemd thaw {unit}"), systemd_error, self.inner.thaw(unit)).await
     }
+
+    async fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError> {
+        let call = format!("systemd reset {unit}");
+        self.tap.through(call, systemd_error, self.inner.reset_failed(unit)).await
+    }
 }
 
 #[async_trait]
