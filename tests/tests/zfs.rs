@@ -1,6 +1,7 @@
 //! Backups of services on ZFS: Debian's zfs-fuse, which shows no `.zfs` directory, so that svc reads clones. The other way,
 //! through that directory, is tested with a `zfs` that answers as `OpenZFS` does: its module is in no kernel here.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -54,10 +55,14 @@ true";
 
 const RESTIC: &str = "restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
-fn scene() -> Result<Option<Homeserver>> {
+/// Two daemons of ZFS at once on one kernel get into each other's way.
+static ONE: Mutex<()> = Mutex::new(());
+
+fn scene() -> Result<Option<(Homeserver, MutexGuard<'static, ()>)>> {
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(server) = Homeserver::for_test()? else { return Ok(None) };
     server.home.check(SCENE)?;
-    Ok(Some(server))
+    Ok(Some((server, one)))
 }
 
 fn nothing_is_left(server: &Homeserver) -> Result<()> {
@@ -91,7 +96,7 @@ fn is_as_it_was_then(server: &Homeserver) -> Result<()> {
 
 #[test]
 fn a_dataset_is_read_from_a_clone_of_the_moment_when_its_service_was_down() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some((server, _one)) = scene()? else { return Ok(()) };
     let plan = server.svc("-n backup local z")?.stdout;
     assert!(plan.contains("ZFS clone") && plan.contains("btrfs snapshot"), "{plan}");
     // restic cannot write to what it reads; everybody else can.
@@ -122,7 +127,7 @@ fn a_dataset_is_read_from_a_clone_of_the_moment_when_its_service_was_down() -> R
 
 #[test]
 fn clones_of_a_killed_run_are_gone_soon_after_and_one_that_is_in_use_is_told_of_until_it_is() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some((server, _one)) = scene()? else { return Ok(()) };
     server.home.check("mkfifo /run/gate")?;
     server.make_backups_fail("echo > /run/gate; sleep 600")?;
     let running = server.home.program(["svc", "backup", "local", "z"])?.spawn()?;

@@ -28,6 +28,12 @@ pub(super) fn code(events: &[Value]) -> u64 {
     }
 }
 
+/// Whether the service had come to its end when the run died: then all that was left was to forget what is old.
+pub(super) fn had_ended(events: &[Value]) -> bool {
+    let lived = events.get(..death(events)).unwrap_or(events);
+    lived.iter().any(|event| event["event"] == "serviceFinished" && event["report"]["code"] == "ok")
+}
+
 /// The step under way when the log ends.
 pub(super) fn place(events: &[Value]) -> Option<Place> {
     let is_of_step = |event: &&Value| event["event"] == "stepStarted" || event["event"] == "stepFinished";
@@ -89,6 +95,16 @@ mod tests {
         assert_eq!(start_ms(&events, killed), Some(250));
         assert_eq!((has_crashed(&events), code(&events)), (true, 4));
         assert_eq!(killed_in(&events).as_deref(), Some("stop"));
+    }
+
+    #[test]
+    fn a_service_that_ended_before_the_death_is_told_from_one_that_ended_after_it() {
+        let ended = json!({"event": "serviceFinished", "report": {"code": "ok"}});
+        let mut events = killed_while_stopping();
+        events.push(ended.clone());
+        assert!(!had_ended(&events));
+        events.insert(2, ended);
+        assert!(had_ended(&events));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Campaign {
     /// Everything else, once the recovery has ended.
     pub(super) fn judge(&self, kill: Kill, events: &[Value]) -> Result<Vec<String>> {
         let mut found = Findings::default();
-        self.judge_data(&mut found, kill, events::code(events))?;
+        self.judge_data(&mut found, kill, events)?;
         let status = self.server.svc("status paperless --json")?;
         found.must(status.code != 5, || format!("status says 5:\n{}", status.stdout));
         self.judge_next(&mut found)?;
@@ -72,7 +72,8 @@ impl Campaign {
     }
 
     /// I3 and I4: the data is old or new as the run says, and the database is sound.
-    fn judge_data(&self, found: &mut Findings, kill: Kill, code: u64) -> Result<()> {
+    fn judge_data(&self, found: &mut Findings, kill: Kill, events: &[Value]) -> Result<()> {
+        let code = events::code(events);
         found.must(matches!(code, 0 | 4), || format!("the run ended with {code}"));
         let marks = self.server.home.run(&format!("ls {} 2>/dev/null", self.marks()))?.stdout.lines().count();
         let is_new = marks == 0;
@@ -82,7 +83,8 @@ impl Campaign {
             found.must(is_new == (code == 0), || format!("I3: code {code}, restored: {is_new}"));
         } else {
             found.must(!is_new, || "the data is another".to_owned());
-            found.must(code == 4, || format!("I3: code {code} of a run that died"));
+            let expected = if events::had_ended(events) { 0 } else { 4 };
+            found.must(code == expected, || format!("I3: code {code} of a run that died, not {expected}"));
         }
         let checked = self.server.check_documents();
         found.must(checked.is_ok(), || format!("the database is not sound: {checked:?}"));
