@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Service};
-use crate::docker::{ContainerHealth, ContainerState};
+use crate::docker::{Container, ContainerHealth, ContainerState};
 use crate::names::{RepositoryName, ServiceName};
-use crate::observe::{Parts, parts_at_a_glance};
+use crate::observe::{Parts, belongs, parts_at_a_glance};
 use crate::outside::Outside;
 use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
 use crate::scope::Scope;
@@ -123,9 +123,13 @@ pub(crate) async fn overview_and_parts(
 impl State {
     fn of(service: &Service, parts: &Parts, now: Timestamp) -> Self {
         let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
-        let word = match &parts.systemd {
-            Some(failure) => StateWord::Unknown { why: failure.message.clone() },
-            None => state(&parts.units, &parts.containers, docker, parts.may_have_containers(service)),
+        let word = if let Some(failure) = &parts.systemd {
+            StateWord::Unknown { why: failure.message.clone() }
+        } else {
+            // One that a unit keeps is no part beside that unit.
+            let own = parts.containers.iter().filter(|one| belongs(service, one));
+            let own: Vec<Container> = own.cloned().collect();
+            state(&parts.units, &own, docker, parts.may_have_containers(service))
         };
         Self {
             text: word.to_string(),
