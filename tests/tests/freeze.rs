@@ -58,18 +58,6 @@ restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password --
     jq -c '[.[] | select(.tags[] == \"svc:SERVICE\")] | . as $all | last |
            [.summary.files_new, .summary.files_changed, (.parent as $p | $all | map(.id) | index($p))]'";
 
-fn scene() -> Result<Option<Homeserver>> {
-    let Some(server) = Homeserver::for_test()? else { return Ok(None) };
-    server.home.check(SCENE)?;
-    Ok(Some(server))
-}
-
-fn back_up(server: &Homeserver, services: &str) -> Result<()> {
-    let backup = server.svc(&format!("backup local {services}"))?;
-    ensure!(backup.code == 0, "{}{}", backup.stdout, backup.stderr);
-    Ok(())
-}
-
 fn nothing_is_left(server: &Homeserver) -> Result<()> {
     let left = server.home.check(LEFT)?;
     ensure!(left.trim().is_empty(), "left over: {left}");
@@ -97,9 +85,9 @@ fn is_restored(server: &Homeserver, service: &str, path: &str) -> Result<()> {
 
 #[test]
 fn a_second_frozen_backup_finds_its_parent_and_no_changed_file() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     for _ in 0..2 {
-        back_up(&server, "b x")?;
+        server.back_up("b x")?;
         nothing_is_left(&server)?;
     }
     assert_eq!(last(&server, "b")?, "[0,0,0]");
@@ -110,7 +98,7 @@ fn a_second_frozen_backup_finds_its_parent_and_no_changed_file() -> Result<()> {
 
 #[test]
 fn a_frozen_service_is_up_while_its_data_of_before_is_uploaded() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.home.check("cp -a /srv /root/before")?;
     for (service, disk) in [("b", "btrfs"), ("x", "xfs")] {
         let app = format!("/srv/{disk}/app");
@@ -120,7 +108,7 @@ fn a_frozen_service_is_up_while_its_data_of_before_is_uploaded() -> Result<()> {
              (echo late > {app}/file7) && echo written >> /run/seen
              nsenter --target 1 --mount sh -c 'echo late > {app}/file9; rm -f {app}/file8'"
         ))?;
-        back_up(&server, service)?;
+        server.back_up(service)?;
         assert_eq!(server.home.read("/run/seen")?, "active\n", "{service}");
         nothing_is_left(&server)?;
         assert_eq!(server.home.read(&format!("{app}/file9"))?, "late\n");
@@ -132,9 +120,9 @@ fn a_frozen_service_is_up_while_its_data_of_before_is_uploaded() -> Result<()> {
 
 #[test]
 fn two_passes_leave_one_good_snapshot_and_a_short_stop() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.make_backups_fail("systemctl is-active app-ext4 >> /run/seen; echo \"$*\" >> /run/arguments")?;
-    back_up(&server, "e")?;
+    server.back_up("e")?;
     assert_eq!(server.home.read("/run/seen")?, "active\ninactive\n");
     let arguments = server.home.read("/run/arguments")?;
     assert!(arguments.lines().nth(1).is_some_and(|line| line.contains("--no-scan")), "{arguments}");
@@ -145,7 +133,7 @@ fn two_passes_leave_one_good_snapshot_and_a_short_stop() -> Result<()> {
 
 #[test]
 fn what_a_killed_run_froze_or_saved_hot_is_gone_soon_after() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.home.check("mkfifo /run/gate")?;
     server.make_backups_fail("echo > /run/gate; sleep 600")?;
     let running = server.home.program(["svc", "backup", "local", "b", "x"])?.spawn()?;
@@ -160,14 +148,14 @@ fn what_a_killed_run_froze_or_saved_hot_is_gone_soon_after() -> Result<()> {
 
 #[test]
 fn fault_51_what_is_mounted_below_a_source_is_saved_by_its_own_means() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.home.check(
         "mkdir /srv/btrfs/app/disk /srv/btrfs/app/memory
          mount --bind /srv/xfs/app /srv/btrfs/app/disk",
     )?;
     let plan = server.svc("-n backup local b")?.stdout;
     assert!(plan.contains("btrfs snapshot") && plan.contains("reflink copy"), "{plan}");
-    back_up(&server, "b")?;
+    server.back_up("b")?;
     nothing_is_left(&server)?;
     is_restored(&server, "b", "/srv/btrfs/app")?;
     // Memory cannot be frozen: then nothing of the service is, and nothing of it is left out either.
@@ -176,7 +164,7 @@ fn fault_51_what_is_mounted_below_a_source_is_saved_by_its_own_means() -> Result
         .check("mount -t tmpfs none /srv/btrfs/app/memory; echo volatile > /srv/btrfs/app/memory/file")?;
     let plan = server.svc("-n backup local b")?.stdout;
     assert!(plan.contains("tmpfs") && !plan.contains("snapshot in"), "{plan}");
-    back_up(&server, "b")?;
+    server.back_up("b")?;
     is_restored(&server, "b", "/srv/btrfs/app")?;
     server
         .home

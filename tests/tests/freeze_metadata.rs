@@ -69,15 +69,8 @@ JSON
 
 const RESTIC: &str = "restic -q -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password";
 
-fn scene() -> Result<Option<Homeserver>> {
-    let Some(server) = Homeserver::for_test()? else { return Ok(None) };
-    server.home.check(SCENE)?;
-    Ok(Some(server))
-}
-
 fn back_up(server: &Homeserver, services: &str) -> Result<()> {
-    let backup = server.svc(&format!("backup local {services}"))?;
-    ensure!(backup.code == 0, "{}{}", backup.stdout, backup.stderr);
+    server.back_up(services)?;
     nothing_is_left(server)
 }
 
@@ -123,7 +116,7 @@ fn blobs_added(server: &Homeserver, service: &str) -> Result<String> {
 
 #[test]
 fn all_that_a_tree_has_is_in_the_copy_and_comes_back_and_is_not_stored_again() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     let plan = server.svc("-n backup local b x")?;
     ensure!(
         plan.stdout.contains("btrfs snapshot") && plan.stdout.contains("reflink copy"),
@@ -148,7 +141,7 @@ fn all_that_a_tree_has_is_in_the_copy_and_comes_back_and_is_not_stored_again() -
 
 #[test]
 fn a_change_that_keeps_size_and_times_is_in_the_next_snapshot() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     for (service, app) in [("b", "/srv/bound"), ("x", "/srv/xfs/app")] {
         server.home.check(&format!("echo before > {app}/stealthy; touch -d 2020-01-01 {app}/stealthy"))?;
         back_up(&server, service)?;
@@ -166,7 +159,7 @@ fn a_change_that_keeps_size_and_times_is_in_the_next_snapshot() -> Result<()> {
 
 #[test]
 fn a_source_behind_a_link_is_saved_as_it_was_and_with_what_is_mounted_there() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.home.check(
         "ln -s /srv/btrfs /srv/link
          sed -i 's#\"/srv/btrfs/app\"#\"/srv/link/app\"#; s#\"require\"#\"auto\"#' /etc/svc/services.json
@@ -188,7 +181,7 @@ fn a_source_behind_a_link_is_saved_as_it_was_and_with_what_is_mounted_there() ->
 
 #[test]
 fn a_subvolume_that_the_plan_does_not_know_is_an_error_and_no_empty_directory() -> Result<()> {
-    let Some(server) = scene()? else { return Ok(()) };
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     for place in ["/srv/btrfs/app/late", "/srv/bound/late"] {
         let hook =
             format!("\"hooks\": {{\"pre\": [{{\"script\": \"btrfs -q subvolume create {place}\"}}]}}, ");

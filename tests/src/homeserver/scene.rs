@@ -45,6 +45,20 @@ impl Homeserver {
         )
     }
 
+    /// A homeserver of a test in which these lines of the shell have run.
+    pub fn with_scene(lines: &str) -> Result<Option<Self>> {
+        let Some(server) = Self::for_test()? else { return Ok(None) };
+        server.home.check(lines)?;
+        Ok(Some(server))
+    }
+
+    /// Saves these services to `local`, which has to be good.
+    pub fn back_up(&self, services: &str) -> Result<()> {
+        let backup = self.svc(&format!("backup local {services}"))?;
+        ensure!(backup.code == 0, "{backup}");
+        Ok(())
+    }
+
     /// Waits until `paperless` is down, for a backup that waits.
     pub fn wait_until_down(&self) -> Result<()> {
         let is_down = || Ok(!self.runs()?.contains("paperless-db-1"));
