@@ -44,6 +44,8 @@ pub(crate) struct Mount {
     pub(crate) point: PathBuf,
     /// `ext4`, `btrfs` …
     pub(crate) kind: String,
+    /// The device, or what a file system calls it: of ZFS the name of the dataset.
+    pub(crate) source: String,
 }
 
 /// All mounts, in the order in which they were made; none when that cannot be read.
@@ -61,7 +63,7 @@ fn mount_points() -> Vec<PathBuf> {
     table().into_iter().map(|mount| mount.point).collect()
 }
 
-/// Space, tab, newline and backslash are written in octal; optional fields end with a lone `-`, then comes the kind.
+/// Space, tab, newline and backslash are written in octal; optional fields end with a lone `-`, then come kind and source.
 fn parse(mountinfo: &[u8]) -> Vec<Mount> {
     mountinfo.split(|&byte| byte == b'\n').filter_map(mount).collect()
 }
@@ -70,8 +72,16 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ').skip(2);
     let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
     let (device, root, point) = (fields.next()?, fields.next()?, fields.next()?);
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mount { device: text(device), root: unescape(root), point: unescape(point), kind: text(kind) })
+    let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
+    let (kind, source) = (rest.next()?, rest.next()?);
+    let source = unescape(source).to_string_lossy().into_owned();
+    Some(Mount {
+        device: text(device),
+        root: unescape(root),
+        point: unescape(point),
+        kind: text(kind),
+        source,
+    })
 }
 
 fn unescape(field: &[u8]) -> PathBuf {
@@ -97,11 +107,12 @@ mod tests {
     #[test]
     fn escaped_mount_points_are_read_back() {
         let text =
-            b"22 27 0:21 / /proc rw - proc proc rw\n23 27 8:1 / /a\\040b\\134c rw - ext4 /dev/sda rw\n";
+            b"22 27 0:21 / /proc rw - proc proc rw\n23 27 8:1 / /a\\040b\\134c rw - ext4 /dev/my\\040disk rw\n";
         let mounts = parse(text);
         let points: Vec<&Path> = mounts.iter().map(|mount| mount.point.as_path()).collect();
         assert_eq!(points, [Path::new("/proc"), Path::new("/a b\\c")]);
-        assert_eq!((mounts[1].device.as_str(), mounts[1].kind.as_str()), ("8:1", "ext4"));
+        let Mount { device, kind, source, .. } = &mounts[1];
+        assert_eq!([device, kind, source], ["8:1", "ext4", "/dev/my disk"]);
     }
 
     #[test]

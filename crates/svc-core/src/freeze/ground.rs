@@ -67,7 +67,7 @@ impl Looker<'_> {
                 }
             },
             "xfs" | "bcachefs" => self.reflink(path, mount, ground),
-            "zfs" | "fuse.zfs" => self.dataset(path, mount, ground).await,
+            "zfs" | "fuse.zfs" => self.dataset(mount, ground).await,
             kind => Err(format!("{kind} cannot be frozen")),
         }
     }
@@ -90,12 +90,12 @@ impl Looker<'_> {
         Ok(subvolume)
     }
 
-    /// The dataset that a path is in. Those below it are mounts, and so parts of their own.
-    async fn dataset(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<Means, String> {
+    /// The dataset that a mount shows. Those below it are mounts, and so parts of their own.
+    async fn dataset(&self, mount: &Mount, ground: &Ground) -> Result<Means, String> {
         if mount.root != Path::new("/") {
             return Err("the top of its ZFS dataset is not mounted".to_owned());
         }
-        let dataset = zfs::dataset(self.zfs, path).await.map_err(|error| error.to_string())?;
+        let dataset = zfs::dataset(self.zfs, mount).await.map_err(|error| error.to_string())?;
         let from = mount.point.clone();
         Ok(if zfs::shows_snapshots(&from) {
             Means { how: How::Zfs(dataset), place: from.clone(), from }

@@ -47,6 +47,8 @@ impl Tool {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let start = said.floor_char_boundary(said.len().saturating_sub(KEPT));
-        Err(failed(said.get(start..).unwrap_or_default().trim().to_owned()))
+        let said = said.get(start..).unwrap_or_default().trim();
+        // zfs-fuse can fail without a word.
+        Err(failed(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
     }
 }

@@ -10,30 +10,18 @@ use std::time::{Duration, Instant};
 
 use super::tool::Tool;
 use super::{FreezeError, name};
+use crate::mounts::Mount;
 
 /// How long a clone may be busy: zfs-fuse lets it go only a moment after it was unmounted.
 const BUSY: Duration = Duration::from_secs(10);
 /// How soon it is asked again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The dataset that a path is on.
-pub(super) async fn dataset(zfs: &Tool, path: &Path) -> Result<String, FreezeError> {
-    let arguments = ["list", "-H", "-o", "name", "--"].map(OsStr::new);
-    let arguments = [arguments.as_slice(), &[path.as_os_str()]].concat();
-    let end = Instant::now() + BUSY;
-    let list = loop {
-        match zfs.run(&arguments).await {
-            // That is how zfs-fuse says that it is busy with somebody else.
-            Err(FreezeError::Program { said, .. }) if said.is_empty() && Instant::now() < end => {
-                tokio::time::sleep(PAUSE).await;
-            }
-            list => break list?,
-        }
-    };
-    match list.trim_end().lines().next_back() {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(FreezeError::Program { program: zfs.program, said: "an empty list".to_owned() }),
-    }
+/// The dataset that is mounted. Asked for by its name: by a path that it is mounted on, zfs-fuse finds it only as long as
+/// the kernel's number of the mount is below 256.
+pub(super) async fn dataset(zfs: &Tool, mount: &Mount) -> Result<String, FreezeError> {
+    let arguments = ["list", "-H", "-o", "name", "--", &mount.source].map(OsStr::new);
+    zfs.run(&arguments).await.map(|list| list.trim_end_matches('\n').to_owned())
 }
 
 /// Whether a dataset that is mounted there shows its snapshots. The directory is there also when it is hidden.

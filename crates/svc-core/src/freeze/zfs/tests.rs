@@ -17,7 +17,11 @@ snapshots="$TANK/.zfs/snapshot"
 [ -d "$snapshots" ] || snapshots="$TOP/snapshots"
 clone="$TOP/clones/${last##*/}"
 case "$1 $2" in
-"list -H") echo tank/data ;;
+"list -H")
+    if [ "$last" != tank/data ]; then
+        echo "cannot open '$last': dataset does not exist" >&2; exit 1
+    fi
+    echo "$last" ;;
 "snapshot --")
     copy="$snapshots/${last#*@}"
     if [ -e "$copy" ]; then
@@ -88,8 +92,8 @@ impl Tank {
     }
 
     fn mount(&self, root: &str, point: &str) -> Mount {
-        let (device, kind) = ("0:77".to_owned(), "zfs".to_owned());
-        Mount { device, root: root.into(), point: self.top.path().join(point), kind }
+        let [device, kind, source] = ["0:77", "zfs", "tank/data"].map(str::to_owned);
+        Mount { device, root: root.into(), point: self.top.path().join(point), kind, source }
     }
 
     async fn parts(&self, source: &str, table: Vec<Mount>) -> Vec<Part> {
@@ -108,7 +112,7 @@ impl Tank {
 }
 
 #[tokio::test]
-async fn a_dataset_is_found_by_a_path_below_it_and_its_snapshot_holds_still() {
+async fn a_dataset_is_found_by_what_is_mounted_and_its_snapshot_holds_still() {
     let tank = Tank::showing_snapshots();
     let means = tank.means(tank.mount("/", "tank")).await;
     let (from, how) = (tank.top.path().join("tank"), How::Zfs("tank/data".to_owned()));
