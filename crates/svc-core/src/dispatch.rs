@@ -1,37 +1,56 @@
-//! The one loop that joins a run, its events, signals and ticks.
+//! What joins a run and those who show it.
 
+use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::event::Event;
 use crate::renderer::Renderer;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows a run until it ends; what shows it may be lost, the run is not.
+/// Shows a run until it ends; what shows it may be lost, the run is not. They have a thread of their own: a terminal that was
+/// told to stand still, or a pipe that nobody reads, must not hold up what is to start services again.
 pub async fn dispatch<R>(
     run: impl Future<Output = R>,
+    events: mpsc::UnboundedReceiver<Event>,
+    renderers: Vec<Box<dyn Renderer>>,
+    now: fn() -> Timestamp,
+) -> R {
+    let (end, shown) = oneshot::channel::<()>();
+    let runtime = Handle::current();
+    let work = move || {
+        runtime.block_on(show(events, renderers, now));
+        drop(end);
+    };
+    // Where there is no thread to be had nothing is shown.
+    let _ = thread::Builder::new().name("show".to_owned()).spawn(work);
+    let result = run.await;
+    // The run held the only recorder: it is over, and so is the channel.
+    let _ = shown.await;
+    result
+}
+
+async fn show(
     mut events: mpsc::UnboundedReceiver<Event>,
     mut renderers: Vec<Box<dyn Renderer>>,
     now: fn() -> Timestamp,
-) -> R {
-    tokio::pin!(run);
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let result = loop {
+) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
         let live = renderers.iter().any(|renderer| renderer.is_live());
         tokio::select! {
-            result = &mut run => break result,
-            Some(event) = events.recv() => renderers.retain_mut(|renderer| renderer.render(&event).is_ok()),
+            event = events.recv() => match event {
+                Some(event) => renderers.retain_mut(|renderer| renderer.render(&event).is_ok()),
+                None => break,
+            },
             _ = ticks.tick(), if live => renderers.retain_mut(|renderer| renderer.tick(now()).is_ok()),
         }
-    };
-    // The run holds the only recorder: once it is over the channel ends.
-    while let Some(event) = events.recv().await {
-        renderers.retain_mut(|renderer| renderer.render(&event).is_ok());
     }
     renderers.retain_mut(|renderer| renderer.finish().is_ok());
-    result
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::event::Event;
 
-/// Shows a run. One that fails is dropped; the run goes on.
-pub trait Renderer {
+/// Shows a run, in a thread of its own. One that fails is dropped; the run goes on.
+pub trait Renderer: Send {
     /// Takes an event in.
     ///
     /// # Errors

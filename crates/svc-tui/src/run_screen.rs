@@ -126,7 +126,7 @@ where
     }
 }
 
-impl<B: Backend> Renderer for RunScreen<B>
+impl<B: Backend + Send> Renderer for RunScreen<B>
 where
     B::Error: Send + Sync + 'static,
 {

@@ -17,7 +17,7 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Renderer for Json<W> {
+impl<W: Write + Send> Renderer for Json<W> {
     fn render(&mut self, event: &Event) -> io::Result<()> {
         // One write for a line: a reader never sees half of one.
         let mut line = serde_json::to_vec(event)?;

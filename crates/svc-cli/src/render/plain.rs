@@ -44,7 +44,7 @@ impl<W: Write> Plain<W> {
     }
 }
 
-impl<W: Write> Renderer for Plain<W> {
+impl<W: Write + Send> Renderer for Plain<W> {
     fn render(&mut self, event: &Event) -> io::Result<()> {
         self.view.apply(event);
         match &event.body {

@@ -69,7 +69,7 @@ fn ended(report: &ServiceReport) -> Line {
     ]
 }
 
-impl<W: Write> Renderer for Pretty<W> {
+impl<W: Write + Send> Renderer for Pretty<W> {
     fn render(&mut self, event: &Event) -> io::Result<()> {
         self.view.apply(event);
         if let (Body::RunStarted { plan, .. }, Some(out)) = (&event.body, &mut self.out) {
@@ -109,12 +109,16 @@ pub(crate) struct Bars {
     multi: MultiProgress,
     lines: Vec<ProgressBar>,
     colour: bool,
-    width: Box<dyn Fn() -> usize>,
+    width: Box<dyn Fn() -> usize + Send>,
 }
 
 impl Bars {
     /// Bars on a terminal, as wide as it is at each moment.
-    pub(crate) fn new(target: ProgressDrawTarget, colour: bool, width: impl Fn() -> usize + 'static) -> Self {
+    pub(crate) fn new(
+        target: ProgressDrawTarget,
+        colour: bool,
+        width: impl Fn() -> usize + Send + 'static,
+    ) -> Self {
         let multi = MultiProgress::with_draw_target(target);
         Self { multi, lines: Vec::new(), colour, width: Box::new(width) }
     }

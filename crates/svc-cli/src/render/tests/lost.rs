@@ -1,6 +1,7 @@
-use std::cell::Cell;
 use std::io::{self, Write};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc as gate};
+use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
@@ -16,12 +17,15 @@ use crate::render::pretty::{Bars, Pretty};
 
 /// A pipe whose reader goes away after the first write.
 #[derive(Debug, Clone, Default)]
-struct Head(Rc<Cell<usize>>);
+struct Head(Arc<AtomicUsize>);
 
 impl Write for Head {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.set(self.0.get() + 1);
-        if self.0.get() > 1 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            Ok(bytes.len())
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -49,6 +53,47 @@ async fn a_broken_pipe_drops_its_renderer_and_the_run_goes_on() {
         Box::new(Json::new(paper.clone())),
     ];
     assert_eq!(dispatch(run, seen, renderers, || Timestamp::UNIX_EPOCH).await, "done");
-    assert_eq!(head.0.get(), 2, "nothing is written to a pipe once it is known to be broken");
+    assert_eq!(
+        head.0.load(Ordering::Relaxed),
+        2,
+        "nothing is written to a pipe once it is known to be broken"
+    );
     assert_eq!(paper.text().lines().count(), backup().len(), "the other one has seen the whole run");
+}
+
+/// A terminal that stands still until it is told to go on.
+struct Still {
+    go_on: gate::Receiver<()>,
+    in_vain: Arc<AtomicUsize>,
+}
+
+impl Write for Still {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.go_on.recv_timeout(Duration::from_secs(10)) == Err(gate::RecvTimeoutError::Timeout) {
+            self.in_vain.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_stands_still_holds_no_run_up() {
+    let (events, seen) = mpsc::unbounded_channel();
+    let (tell, go_on) = gate::channel();
+    let in_vain = Arc::new(AtomicUsize::new(0));
+    let run = async move {
+        for event in backup() {
+            events.send(event).unwrap();
+            tokio::task::yield_now().await;
+        }
+        // Whoever shows it has not come beyond its first line.
+        tell.send(()).unwrap();
+    };
+    let still = Still { go_on, in_vain: Arc::clone(&in_vain) };
+    dispatch(run, seen, vec![Box::new(Json::new(still))], || Timestamp::UNIX_EPOCH).await;
+    assert_eq!(in_vain.load(Ordering::Relaxed), 0);
 }
