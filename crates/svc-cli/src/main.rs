@@ -31,6 +31,11 @@ fn main() -> ExitCode {
         svc_core::failure::Failure::new(svc_core::code::Code::Internal, "no runtime")
             .because(error.to_string())
     });
-    let ended = ended.and_then(|runtime| runtime.block_on(commands::run(args)));
+    let ended = ended.and_then(|runtime| {
+        let ended = runtime.block_on(commands::run(args));
+        // A thread that looks at a file system which never answers is not waited for.
+        runtime.shutdown_background();
+        ended
+    });
     exit::code(output, ended)
 }

@@ -116,7 +116,7 @@ pub async fn diagnose(
     findings.extend(secrets::check(config, secrets));
     findings.extend(state::check(scope));
     findings.extend(state::records(config, scope));
-    findings.extend(programs::missing_sources(config, scope, &volumes));
+    findings.extend(programs::missing_sources(config, scope, &volumes).await);
     findings.extend(programs::missing_units(config, &parts));
     findings.extend(timers);
     let worst = findings.iter().map(|finding| finding.grade).max();

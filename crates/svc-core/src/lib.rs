@@ -4,6 +4,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
+mod answer;
 pub mod cancel;
 pub mod care;
 pub mod code;

@@ -99,7 +99,7 @@ pub async fn observe(
     for (name, parts) in names.iter().zip(parts) {
         let Some(service) = config.services.get(name) else { continue };
         let (sources, refused_hooks) = match goal {
-            Goal::Backup { .. } => (sources::observe(service, &volumes), secrets::observe(service)),
+            Goal::Backup { .. } => (sources::observe(service, &volumes).await, secrets::observe(service)),
             _ => (Vec::new(), Vec::new()),
         };
         let record = ServiceRecord::load(&scope.records_dir(), name);

@@ -122,14 +122,15 @@ fn mended(finding: Finding, scope: &Scope, name: &RepositoryName, code: Code) ->
 }
 
 /// What the next backup would not find. Only the owner can look everywhere.
-pub(super) fn missing_sources(
+pub(super) async fn missing_sources(
     config: &Config,
     scope: &Scope,
     volumes: &Result<Vec<Volume>, Failure>,
 ) -> Vec<Finding> {
     let enabled = config.services.values().filter(|service| service.backup.enable && is_owner(scope));
-    let missing = enabled.flat_map(|service| {
-        let failures = sources_of(service, volumes).into_iter().filter_map(|source| source.path.err());
+    let look = async |service| (service, sources_of(service, volumes).await);
+    let missing = join_all(enabled.map(look)).await.into_iter().flat_map(|(service, sources)| {
+        let failures = sources.into_iter().filter_map(|source| source.path.err());
         failures.map(move |failure| (service, failure))
     });
     // That Docker does not answer has been said.

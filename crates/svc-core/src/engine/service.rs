@@ -203,7 +203,7 @@ impl<'a> ServiceRun<'a> {
 
     async fn execute(&mut self, step: &Step, when: When) -> Result<(), Failure> {
         match step {
-            Step::CheckSources { sources, dumps } => self.check_sources(sources, dumps),
+            Step::CheckSources { sources, dumps } => self.check_sources(sources, dumps).await,
             Step::WriteManifest { path } => self.write_manifest(path).await,
             Step::RecordPrior { running } => self.record_prior(running).await,
             Step::Stop { targets } => self.stop(targets).await,

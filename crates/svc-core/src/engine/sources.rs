@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::service::ServiceRun;
+use crate::answer::within;
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::judge::kept_all;
@@ -17,6 +18,9 @@ use crate::restic::BackupSummary;
 /// A source with so many entries is no inbox, which somebody empties every other day.
 const MUCH: usize = 20;
 
+/// Dumps of many files are read through in this time, and a disk that sleeps wakes.
+const ANSWER: Duration = Duration::from_mins(2);
+
 /// What a look at the sources has shown.
 pub(super) struct Looked {
     /// These hold much.
@@ -26,13 +30,21 @@ pub(super) struct Looked {
 }
 
 impl ServiceRun<'_> {
-    pub(super) fn check_sources(&mut self, sources: &[PathBuf], dumps: &[PathBuf]) -> Result<(), Failure> {
-        let empty = check(sources, dumps)?;
-        for path in &empty {
+    pub(super) async fn check_sources(
+        &mut self,
+        sources: &[PathBuf],
+        dumps: &[PathBuf],
+    ) -> Result<(), Failure> {
+        let (sources, dumps) = (sources.to_vec(), dumps.to_vec());
+        let looked = within(ANSWER, move || look(&sources, &dumps)).await;
+        let looked = looked.unwrap_or_else(|| {
+            let message = format!("what is to be saved has not answered for {} s", ANSWER.as_secs());
+            Err(Failure::new(Code::Failed, message).hint("is the server of a mount gone?"))
+        })?;
+        for path in &looked.empty {
             self.note(format!("`{}` is empty", path.display()));
         }
-        let held = sources.iter().filter(|source| holds_much(source)).cloned().collect();
-        self.looked = Some(Looked { held, empty });
+        self.looked = Some(looked);
         Ok(())
     }
 
@@ -60,6 +72,12 @@ impl ServiceRun<'_> {
             record.held.clone_from(&looked.held);
         }
     }
+}
+
+fn look(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Looked, Failure> {
+    let empty = check(sources, dumps)?;
+    let held = sources.iter().filter(|source| holds_much(source)).cloned().collect();
+    Ok(Looked { held, empty })
 }
 
 /// Whether every source is there, and every dump holds something. Gives the sources that are empty directories: that may

@@ -2,16 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::within;
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
 use crate::failure::Failure;
 use crate::mounts;
 use crate::names::VolumeName;
+
+/// A file system that sleeps wakes in this time.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// A source as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -42,15 +48,33 @@ pub struct ObservedSource {
 }
 
 /// Resolves everything that a service's backup declares.
-pub(crate) fn observe(service: &Service, volumes: &Result<Vec<Volume>, Failure>) -> Vec<ObservedSource> {
-    let of_volume = |name: &VolumeName| ObservedSource {
-        source: Source::Volume(name.clone()),
-        path: volume(name, volumes).and_then(|path| existing(&path)),
-    };
-    let of_path =
-        |path: &PathBuf| ObservedSource { source: Source::Path(path.clone()), path: existing(path) };
+pub(crate) async fn observe(
+    service: &Service,
+    volumes: &Result<Vec<Volume>, Failure>,
+) -> Vec<ObservedSource> {
     let backup = &service.backup;
-    backup.volumes.iter().map(of_volume).chain(backup.paths.iter().map(of_path)).collect()
+    let of_volume = |name: &VolumeName| (Source::Volume(name.clone()), volume(name, volumes));
+    let of_path = |path: &PathBuf| (Source::Path(path.clone()), Ok(path.clone()));
+    let declared = backup.volumes.iter().map(of_volume).chain(backup.paths.iter().map(of_path));
+    let observed = declared.map(async |(source, path)| {
+        let path = match path {
+            Ok(path) => answering(path).await,
+            Err(failure) => Err(failure),
+        };
+        ObservedSource { source, path }
+    });
+    join_all(observed).await
+}
+
+/// The same as [`existing`], of a file system that answers.
+async fn answering(path: PathBuf) -> Result<PathBuf, Failure> {
+    let sought = path.clone();
+    let seen = within(ANSWER, move || existing(&sought)).await;
+    seen.unwrap_or_else(|| {
+        let message = format!("`{}` cannot be backed up", path.display());
+        let reason = format!("its file system has not answered for {} s", ANSWER.as_secs());
+        Err(Failure::new(Code::Failed, message).because(reason).hint("is the server of the mount there?"))
+    })
 }
 
 /// Where a volume's data is: its device for a bind, its mountpoint otherwise; never guessed.

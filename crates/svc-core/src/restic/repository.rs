@@ -7,6 +7,7 @@ use super::message::{Message, message};
 use super::mount::{is_mount_point, room};
 use super::program::{Invocation, ResticProgram, odd};
 use super::{ResticError, ResticFailure, Verb};
+use crate::answer::within;
 use crate::names::RepositoryName;
 
 /// What restic writes at the least: a pack has up to 16 MiB, and its index comes after it. ext4 counts what it never gives
@@ -64,9 +65,7 @@ impl ResticProgram {
     /// What cannot even take one pack need not be tried: nothing has to stop for that.
     async fn check_room(&self, repository: &RepositoryName) -> Result<(), ResticError> {
         let Some(directory) = self.access(repository)?.directory() else { return Ok(()) };
-        let look = tokio::task::spawn_blocking(move || room(&directory));
-        let seen = tokio::time::timeout(self.limits.mount, look).await;
-        match seen.ok().and_then(Result::ok).flatten() {
+        match within(self.limits.mount, move || room(&directory)).await.flatten() {
             Some(room) if room < LEAST => {
                 let (verb, repository) = (Verb::Cat.as_str(), repository.to_string());
                 let text = format!("{room} bytes are free, and restic needs {LEAST} at the least");
@@ -82,13 +81,11 @@ impl ResticProgram {
             return Ok(());
         };
         let directory = mount_point.clone();
-        // A dead network mount blocks whoever looks at it: not this task, and not for ever.
-        let look = tokio::task::spawn_blocking(move || is_mount_point(&directory));
         let limit = self.limits.mount;
-        match tokio::time::timeout(limit, look).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(_) => Err(ResticError::NotMounted { repository: repository.to_string(), mount_point }),
-            Err(_) => Err(ResticError::Deadline {
+        match within(limit, move || is_mount_point(&directory)).await {
+            Some(true) => Ok(()),
+            Some(false) => Err(ResticError::NotMounted { repository: repository.to_string(), mount_point }),
+            None => Err(ResticError::Deadline {
                 verb: Verb::Cat.as_str(),
                 repository: repository.to_string(),
                 seconds: limit.as_secs(),
