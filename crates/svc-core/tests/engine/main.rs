@@ -41,9 +41,13 @@ mod resume;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod retention_tags;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod show;
+#[cfg(test)]
+mod shutdown;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
