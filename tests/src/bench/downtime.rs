@@ -227,7 +227,8 @@ fn settle(machine: &Machine, service: &Service) -> Result<()> {
     machine.check(&format!(
         "timeout 60 sh -c 'while systemctl list-jobs --no-legend svc-\\* | grep -q .; do :; done'
          sync --file-system {0} /srv
-         if [ $(stat -f -c %T {0}) = btrfs ]; then btrfs subvolume sync /srv/btrfs >&2; fi",
+         # What is deleted goes with the next commit only, half a minute later.
+         if [ $(stat -f -c %T {0}) = btrfs ]; then btrfs filesystem sync /srv/btrfs; btrfs subvolume sync /srv/btrfs >&2; fi",
         service.path
     ))?;
     Ok(())
