@@ -28,13 +28,13 @@ pub struct Slot {
 impl Slot {
     /// Waits for a free place, and clears away what its last holder left.
     ///
-    /// There are as many as processors, two at least, or `$SVC_BOX_SLOTS`.
+    /// There are two for each processor, for boxes wait more than they compute, or `$SVC_BOX_SLOTS`.
     pub fn take() -> Result<Self> {
         host::ensure_packages()?;
         let store = Arc::new(Store::open()?);
         let count = env::var("SVC_BOX_SLOTS").ok().and_then(|text| text.parse().ok());
         let count =
-            count.unwrap_or_else(|| thread::available_parallelism().map_or(2, |cores| cores.get().max(2)));
+            count.unwrap_or_else(|| thread::available_parallelism().map_or(4, |cores| cores.get() * 2));
         let taken = wait::poll(DEADLINE, || {
             for number in 0..count {
                 if let Some(lock) = locked(&slot_lock(number))? {

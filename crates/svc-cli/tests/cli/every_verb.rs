@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::scene::Scene;
 
 /// Where snapshots are: those of this suite, and those that take systemd and Docker.
-const SNAPSHOTS: [&str; 2] = ["tests/cli/snapshots", "../../tests/tests/snapshots"];
+const SNAPSHOTS: [&str; 2] = ["tests/cli/snapshots", "../../tests/tests/e2e/snapshots"];
 
 /// Every verb that help shows, as it is typed; empty: `svc` alone.
 pub(crate) fn verbs(scene: &Scene) -> Vec<String> {
