@@ -9,6 +9,7 @@ mod host;
 mod namespace;
 mod reflink;
 mod tool;
+mod traces;
 mod zfs;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,9 @@ pub trait Freezer: Send + Sync {
     /// What lies on a file system of its own below the wanted parts and is in no copy. Asked when the service runs again:
     /// all that a copy lacks is there by then, too.
     async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError>;
+
+    /// Whether sizes and times tell of each change since then of what lies at these places of a copy.
+    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces;
 
     /// Removes a copy; one that is not there, or only in part, is fine.
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError>;

@@ -147,6 +147,24 @@ fn what_a_killed_run_froze_or_saved_hot_is_gone_soon_after() -> Result<()> {
 }
 
 #[test]
+fn beside_a_reflink_copy_a_snapshots_files_are_read_again_only_and_always_when_they_changed() -> Result<()> {
+    let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
+    server.home.check("mkdir /srv/btrfs/app/disk; mount --bind /srv/xfs/app /srv/btrfs/app/disk")?;
+    for _ in 0..2 {
+        server.back_up("b")?;
+    }
+    assert_eq!(last(&server, "b")?, "[0,0,0]");
+    // Its size and time stay the same from now on.
+    let file = "/srv/btrfs/app/file7";
+    for text in ["one", "two"] {
+        server.home.check(&format!("echo {text} > {file}; touch -d 2001-01-01 {file}"))?;
+        server.back_up("b")?;
+        is_restored(&server, "b", "/srv/btrfs/app")?;
+    }
+    Ok(())
+}
+
+#[test]
 fn fault_51_what_is_mounted_below_a_source_is_saved_by_its_own_means() -> Result<()> {
     let Some(server) = Homeserver::with_scene(SCENE)? else { return Ok(()) };
     server.home.check(

@@ -8,13 +8,13 @@ use super::service::ServiceRun;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
-use crate::freeze::{FreezeError, FrozenCopy, Traces, Wanted};
+use crate::freeze::{Bind, FreezeError, FrozenCopy, How, Traces, Wanted};
 use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{BackupStep, FreezeStep, HotLeft, Pass, Step, is_hot};
 use crate::records::ServiceRecord;
 use crate::restic::BackupSummary;
 
-impl ServiceRun<'_> {
+impl<'a> ServiceRun<'a> {
     /// Whether the rest of the plan makes no sense once this step failed.
     pub(super) fn ends_the_rest(&self, step: &Step) -> bool {
         match step {
@@ -80,11 +80,7 @@ impl ServiceRun<'_> {
 
     /// Looks, when the service runs again, that the copies hold all that is to be saved.
     pub(super) async fn nothing_is_left_out(&self) -> Result<(), Failure> {
-        let freezes = self.plan.steps.iter().filter_map(|planned| match &planned.step {
-            Step::Freeze(step) => Some(step),
-            _ => None,
-        });
-        for step in freezes {
+        for step in self.freezes() {
             let parts: Vec<PathBuf> = step.binds.iter().map(|bind| bind.to.clone()).collect();
             for copy in &step.copies {
                 let wanted = Wanted { copy, parts: &parts, since: None };
@@ -95,6 +91,30 @@ impl ServiceRun<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Beside reflink copies restic compares only what these keep: of what lies in snapshots more could be, and a change
+    /// there must not hide, either.
+    pub(super) async fn look_for_hidden_changes(&mut self) {
+        for step in self.freezes() {
+            let is_reflinked = |bind: &&Bind| {
+                let is_of = |copy: &FrozenCopy| copy.how == How::Reflink && bind.from.starts_with(&copy.to);
+                step.copies.iter().any(is_of)
+            };
+            let (reflinked, others): (Vec<&Bind>, Vec<&Bind>) = step.binds.iter().partition(is_reflinked);
+            if reflinked.is_empty() || others.is_empty() || self.traces == Traces::Hidden {
+                continue;
+            }
+            let places: Vec<PathBuf> = others.iter().map(|bind| bind.from.clone()).collect();
+            self.traces = self.engine.outside.freezer.traces(&places, self.parents_hold_until()).await;
+        }
+    }
+
+    fn freezes(&self) -> impl Iterator<Item = &'a FreezeStep> + use<'a> {
+        self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Freeze(step) => Some(step),
+            _ => None,
+        })
     }
 
     /// The moment up to which the snapshots that restic will compare with hold each change: when their runs began.

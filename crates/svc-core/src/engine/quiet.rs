@@ -79,6 +79,7 @@ impl ServiceRun<'_> {
     pub(super) async fn look_behind(&mut self) -> Result<(), Failure> {
         let Some(Unseen { until, motion }) = self.unseen else { return Ok(()) };
         self.nothing_is_left_out().await?;
+        self.look_for_hidden_changes().await;
         if motion {
             self.torn = match self.look_patiently(true).await {
                 Ok(look) => look.started_within(self.began_at, until).map(came_up),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,7 +25,8 @@ struct State {
     mounted: Vec<PathBuf>,
     calls: Vec<String>,
     fails: bool,
-    hides: bool,
+    /// In reflink copies, and in snapshots.
+    hides: [bool; 2],
     left_out: Option<PathBuf>,
 }
 
@@ -63,9 +65,14 @@ impl FakeFreezer {
         self.state().fails = true;
     }
 
-    /// From now on files may have changed and look as before.
+    /// From now on files of reflink copies may have changed and look as before.
     pub fn hide_changes(&self) {
-        self.state().hides = true;
+        self.state().hides[0] = true;
+    }
+
+    /// The same of files in snapshots.
+    pub fn hide_changes_in_snapshots(&self) {
+        self.state().hides[1] = true;
     }
 
     /// Every call so far that changed something.
@@ -113,11 +120,15 @@ impl Freezer for FakeFreezer {
             return Err(FreezeError::Program { program: "fake", said: "it may not".to_owned() });
         }
         plain_copy(&copy.from, &copy.to).map_err(|source| failed(copy, source))?;
-        Ok(if self.state().hides { Traces::Hidden } else { Traces::Plain })
+        Ok(traces(copy.how == How::Reflink && self.state().hides[0]))
     }
 
     async fn left_out(&self, _: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
         Ok(self.state().left_out.clone())
+    }
+
+    async fn traces(&self, _: &[PathBuf], _: Option<Timestamp>) -> Traces {
+        traces(self.state().hides[1])
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
@@ -139,6 +150,10 @@ impl Freezer for FakeFreezer {
         let state = self.state();
         state.mounted.iter().filter(|mount| *mount != path && mount.starts_with(path)).cloned().collect()
     }
+}
+
+fn traces(hides: bool) -> Traces {
+    if hides { Traces::Hidden } else { Traces::Plain }
 }
 
 fn failed(copy: &FrozenCopy, source: io::Error) -> FreezeError {

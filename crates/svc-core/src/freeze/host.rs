@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,7 @@ use super::ground::Looker;
 use super::tool::Tool;
 use super::{
     FreezeError, Freezer, FrozenCopy, Ground, How, Part, Traces, Wanted, attributes, btrfs, is_copy_mount,
-    is_own, reflink, zfs,
+    is_own, reflink, traces, zfs,
 };
 use crate::{durable, mounts};
 
@@ -82,6 +83,11 @@ impl Freezer for HostFreezer {
             // The copier has refused it; a dataset of ZFS is a mount, and those are known.
             How::Reflink | How::Zfs(_) | How::ZfsClone(_) => Ok(None),
         }
+    }
+
+    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces {
+        let places = places.to_vec();
+        spawn_blocking(move || traces::of(&places, since)).await.unwrap_or(Traces::Hidden)
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {

@@ -7,19 +7,16 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{CWD, Dev, FileType as NodeType, Mode, OFlags, mknodat};
 use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::attributes::{self, Buffer};
+use super::traces::hides_a_change;
 use super::{FreezeError, Traces, Wanted, has_own_name};
 
 /// 50–70 µs a file: what takes longer than this was never worth it, and the service is down meanwhile.
 const LONGEST: Duration = Duration::from_mins(5);
-
-/// Clocks are set, and no two of them are the same.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Copies a tree or a file, with everything that restic would save of it. Other parts of the plan come empty, for they
 /// are put over that; a mount or subvolume that is none of them is an error.
@@ -173,17 +170,6 @@ fn place_of_part(metadata: &Metadata, to: &Path) -> io::Result<()> {
     if metadata.is_dir() { fs::create_dir(to) } else { File::create_new(to).map(drop) }
 }
 
-/// Whether a file was changed after that moment and its time of modification does not say so: some program set it.
-fn hides_a_change(metadata: &Metadata, since: Timestamp) -> bool {
-    let time = |seconds, nanoseconds: i64| {
-        Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or_default()).unwrap_or(Timestamp::MAX)
-    };
-    let since = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
-    let changed = time(metadata.ctime(), metadata.ctime_nsec());
-    let modified = time(metadata.mtime(), metadata.mtime_nsec());
-    changed > since && !(since..=changed).contains(&modified)
-}
-
 /// Everything but a directory.
 fn content(from: &Path, metadata: &Metadata, to: &Path) -> io::Result<()> {
     let kind = metadata.file_type();
@@ -299,22 +285,5 @@ mod tests {
         // The source itself has to be there.
         fs::remove_dir(&from).unwrap();
         assert!(copy(&wanted, &cancel).is_err());
-    }
-
-    #[test]
-    fn a_change_is_hidden_when_times_were_set_back_or_forth_after_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        let file = File::create(&path).unwrap();
-        let now = std::time::SystemTime::now();
-        let hour = Duration::from_hours(1);
-        let hidden = |modified, since: i64| {
-            file.set_modified(modified).unwrap();
-            let since = Timestamp::now().checked_add(SignedDuration::from_hours(since)).unwrap();
-            hides_a_change(&fs::metadata(&path).unwrap(), since)
-        };
-        assert!(hidden(now - 2 * hour, -1) && hidden(now + hour, -1));
-        assert!(!hidden(now, -1), "it was written, and says so");
-        assert!(!hidden(now - 2 * hour, 1), "it is in the snapshot");
     }
 }

@@ -153,9 +153,8 @@ pub(super) fn adapt(step: BackupStep, service: &Service, pass: Pass, way: &Way) 
         _ if pass == Pass::Hot => BackupStep { tags: vec![hot_tag(&service.name)], ..step },
         Way::Frozen(frozen, _) => BackupStep {
             binds: frozen.binds.clone(),
-            // Snapshots and clones keep the inodes of what they are of, and restic compares no devices: there all can be
-            // compared, and would not be.
-            ignore_inode: frozen.copies.iter().all(|copy| copy.how == How::Reflink),
+            // Snapshots and clones keep the inodes of what they are of, and restic compares no devices.
+            ignore_inode: frozen.copies.iter().any(|copy| copy.how == How::Reflink),
             ..step
         },
         Way::TwoPasses(_) | Way::Classic(_) => step,

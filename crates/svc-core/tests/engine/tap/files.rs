@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,10 @@ impl Freezer for Tapped<dyn Freezer> {
 
     async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
         self.tap.through("files look".to_owned(), file_error, self.inner.left_out(wanted)).await
+    }
+
+    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces {
+        self.inner.traces(places, since).await
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
