@@ -73,10 +73,11 @@ fn last(server: &Homeserver, service: &str) -> Result<String> {
 /// Restores the last snapshot of a service elsewhere, and compares.
 fn is_restored(server: &Homeserver, service: &str, path: &str) -> Result<()> {
     server.home.check(&format!(
-        "rm -rf /root/restored
+        "set -e
+         rm -rf /root/restored
          restic -q -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password \
              restore latest --tag svc:{service} --target /root/restored >&2
-         diff -r --no-dereference {path} /root/restored{path} >&2
+         diff -r --no-dereference --exclude=fifo {path} /root/restored{path} >&2
          list() {{ (cd $1 && find . ! -type d -printf '%p %y %m %U %G %n %T@ %l\\n' | sort); }}
          list {path} > /root/want; list /root/restored{path} > /root/have; diff /root/want /root/have >&2"
     ))?;
