@@ -22,7 +22,8 @@ mod tests {
     #[tokio::test]
     async fn what_never_answers_is_given_up() {
         let (end, wait) = mpsc::channel::<()>();
-        let look = move || wait.recv().is_err();
+        // Longer than anybody waits for it, but not for ever: else a broken limit would hang the tests.
+        let look = move || wait.recv_timeout(Duration::from_secs(10)).is_err();
         assert_eq!(within(Duration::from_millis(1), look).await, None);
         drop(end);
         assert_eq!(within(Duration::from_mins(1), || 7).await, Some(7));

@@ -25,8 +25,7 @@ pub(super) async fn run<'a>(
         while let Some(next) = next_ready(&waiting, &running, &ended, plan.jobs) {
             let service = waiting.remove(next);
             let run = begin(service);
-            // What a run that died owes is paid back all the same.
-            if let Some(code) = engine.cancel.code().filter(|_| !run.resumed) {
+            if let Some(code) = engine.cancel.code() {
                 let report = untouched(service, &Failure::new(code, "cancelled before it began"));
                 engine.recorder.tell(Body::ServiceFinished { report: report.clone() });
                 ended.push(run.with(report));

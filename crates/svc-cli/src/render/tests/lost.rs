@@ -69,7 +69,9 @@ struct Still {
 
 impl Write for Still {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.go_on.recv_timeout(Duration::from_secs(10)) == Err(gate::RecvTimeoutError::Timeout) {
+        // Once in vain is enough: at each line anew would be for minutes.
+        let waits = self.in_vain.load(Ordering::Relaxed) == 0;
+        if waits && self.go_on.recv_timeout(Duration::from_secs(10)) == Err(gate::RecvTimeoutError::Timeout) {
             self.in_vain.fetch_add(1, Ordering::Relaxed);
         }
         Ok(bytes.len())
