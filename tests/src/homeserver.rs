@@ -47,7 +47,6 @@ pub struct Homeserver {
     /// The machine with the remote repository, in `/srv/restic`.
     pub vault: Machine,
     watch: Watch,
-    // The last field: it is dropped after the machines.
     slot: Slot,
 }
 

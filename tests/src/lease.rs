@@ -17,12 +17,12 @@ use crate::{
 /// Longest wait for a place: suites of several processes may stand in line.
 const DEADLINE: Duration = Duration::from_mins(30);
 
-/// A place in the pool; its boxes are nobody else's while it lives.
+/// A place in the pool; its boxes are nobody else's while it or one of them lives.
 #[derive(Debug)]
 pub struct Slot {
     number: usize,
     store: Arc<Store>,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl Slot {
@@ -46,23 +46,24 @@ impl Slot {
         let Some((number, lock)) = taken else {
             bail!("all {count} places for boxes have been taken for {DEADLINE:?}");
         };
-        let slot = Self { number, store, _lock: lock };
+        let slot = Self { number, store, lock: Arc::new(lock) };
         slot.clear()?;
         clear_abandoned(&slot.store)?;
         Ok(slot)
     }
 
-    /// Clones a box from a template. It is deleted when the value is dropped, which must be before the place is.
+    /// Clones a box from a template. It is deleted when the value is dropped.
     pub fn machine(&self, hostname: &str, template: &Template) -> Result<Machine> {
-        Ok(Machine::create(&self.store, &self.name(hostname), template)?.ephemeral())
+        let machine = Machine::create(&self.store, &self.name(hostname), template)?;
+        Ok(machine.ephemeral().holding(&self.lock))
     }
 
     /// Makes a box with nothing but Debian, systemd and Docker on it.
     pub fn pristine(&self, hostname: &str) -> Result<Machine> {
         let template = tree::pristine(&self.store)?;
         let description = Description { hostname: Some(hostname.to_owned()), ..template.describe()? };
-        let machine =
-            Machine::create_as(&self.store, &self.name(hostname), &template, &description)?.ephemeral();
+        let machine = Machine::create_as(&self.store, &self.name(hostname), &template, &description)?;
+        let machine = machine.ephemeral().holding(&self.lock);
         machine.rename()?;
         Ok(machine)
     }
@@ -82,7 +83,7 @@ impl Slot {
     }
 
     fn clear(&self) -> Result<()> {
-        for name in machine::names(&self.store)?.iter().filter(|name| name.starts_with(&self.prefix())) {
+        for name in self.store.boxes()?.iter().filter(|name| name.starts_with(&self.prefix())) {
             machine::delete(&self.store, name)
                 .with_context(|| format!("the dead box `{name}` is in the way"))?;
         }
@@ -118,7 +119,7 @@ pub fn test_can_go_on() -> Result<bool> {
 
 /// Deletes boxes of places and builds whose holders have died.
 pub fn clear_abandoned(store: &Store) -> Result<()> {
-    for name in machine::names(store)?.into_iter().filter(|name| machine::is_of_tests(name)) {
+    for name in store.boxes()?.into_iter().filter(|name| is_of_tests(name)) {
         let owner = name.split_once('-').and_then(|(owner, rest)| match owner.strip_prefix("slot") {
             Some(number) => Some(slot_lock(number.parse().ok()?)),
             None if owner == "build" => {
@@ -132,6 +133,12 @@ pub fn clear_abandoned(store: &Store) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a box's name is one that the pool or a build gives.
+#[must_use]
+pub fn is_of_tests(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(owner, _)| owner == "build" || owner.starts_with("slot"))
 }
 
 fn slot_lock(number: usize) -> String {

@@ -39,6 +39,8 @@ pub struct Machine {
     boot: Option<Boot>,
     child: Option<Child>,
     ephemeral: bool,
+    /// Let go when the box is gone.
+    place: Option<Arc<File>>,
     audit: Option<Arc<dyn Audit>>,
 }
 
@@ -96,14 +98,20 @@ impl Machine {
         let state = state::load(name)?.filter(|state| state.leader != 0 && cgroup::is_populated(name));
         let leader = state.map(|state| state.leader);
         let (name, store) = (name.to_owned(), Arc::clone(store));
-        let (boot, child, audit) = (None, None, None);
-        Ok(Some(Self { name, store, disks, description, leader, boot, child, ephemeral: false, audit }))
+        let (boot, child, audit, ephemeral, place) = (None, None, None, false, None);
+        Ok(Some(Self { name, store, disks, description, leader, boot, child, ephemeral, place, audit }))
     }
 
     /// Deletes the box when this value is dropped, be it by a panic.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.ephemeral = true;
+        self
+    }
+
+    /// Keeps its place in the pool from others for as long as this value lives.
+    pub(crate) fn holding(mut self, place: &Arc<File>) -> Self {
+        self.place = Some(Arc::clone(place));
         self
     }
 
@@ -365,26 +373,6 @@ pub fn delete(store: &Store, name: &str) -> Result<()> {
     link::forget(name)?;
     state::forget(name);
     Ok(())
-}
-
-/// Names of all boxes, running or not.
-pub fn names(store: &Store) -> Result<Vec<String>> {
-    let boxes = store.path("boxes");
-    if !boxes.exists() {
-        return Ok(Vec::new());
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(boxes)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Whether a name is one that the pool or a build gives.
-#[must_use]
-pub fn is_of_tests(name: &str) -> bool {
-    name.split_once('-').is_some_and(|(owner, _)| owner == "build" || owner.starts_with("slot"))
 }
 
 fn clean_up(store: &Store, name: &str) -> Result<()> {

@@ -82,6 +82,20 @@ impl Store {
         self.root.join(below)
     }
 
+    /// Names of all boxes, running or not.
+    pub fn boxes(&self) -> Result<Vec<String>> {
+        let boxes = self.path("boxes");
+        if !boxes.exists() {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for entry in fs::read_dir(boxes)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Makes an empty subvolume, and the directories above it.
     pub fn create(&self, path: &Path) -> Result<()> {
         make_parent(path)?;

@@ -319,7 +319,7 @@ fn made(store: &Arc<Store>, name: &str, origin: Origin) -> Result<Machine> {
     if let Some(machine) = Machine::open(store, name)? {
         return Ok(machine);
     }
-    if machine::is_of_tests(name) {
+    if lease::is_of_tests(name) {
         bail!("names that begin with `slot` or `build-` are those of the tests' boxes");
     }
     Machine::create(store, name, &template(store, origin)?)
@@ -343,9 +343,9 @@ fn named(store: &Store, args: SomeArgs) -> Result<Vec<String>> {
         return Ok(vec![name]);
     }
     let is_meant = |name: &String| {
-        if args.all { !machine::is_of_tests(name) } else { name == "home" || name == "vault" }
+        if args.all { !lease::is_of_tests(name) } else { name == "home" || name == "vault" }
     };
-    Ok(machine::names(store)?.into_iter().filter(is_meant).collect())
+    Ok(store.boxes()?.into_iter().filter(is_meant).collect())
 }
 
 fn reset(store: &Arc<Store>, name: &str) -> Result<()> {
@@ -383,7 +383,7 @@ fn shell(machine: &Machine) -> Result<ExitCode> {
 fn status(store: &Arc<Store>) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{:<24}{:<12}{:<10}LINKS", "NAME", "STATE", "LEADER")?;
-    for name in machine::names(store)? {
+    for name in store.boxes()? {
         let machine = find(store, &name)?;
         let (state, leader) = if machine.is_up() {
             let state = machine.run("systemctl is-system-running")?.stdout.trim().to_owned();

@@ -7,21 +7,20 @@ use svc_tests::{
     processes, svc,
 };
 
-/// A place in the pool, and a box with svc on it; the place is declared first, so that it is let go last.
-fn machine() -> Result<Option<(Slot, Machine)>> {
+/// A box with svc on it.
+fn machine() -> Result<Option<Machine>> {
     if !test_can_go_on()? {
         return Ok(None);
     }
-    let slot = Slot::take()?;
-    let mut machine = slot.pristine("home")?;
+    let mut machine = Slot::take()?.pristine("home")?;
     svc::install(machine.disks())?;
     machine.up()?;
-    Ok(Some((slot, machine)))
+    Ok(Some(machine))
 }
 
 #[test]
 fn a_list_of_any_length_is_one_request_to_docker_and_three_waits_for_the_bus() -> Result<()> {
-    let Some((_slot, machine)) = machine()? else { return Ok(()) };
+    let Some(machine) = machine()? else { return Ok(()) };
     crowd::settle(&machine)?;
     for count in [10, 100, 1000] {
         machine.write("/etc/svc/services.json", crowd::services(count))?;
@@ -48,7 +47,7 @@ fn verbs(machine: &Machine, service: &str) -> Result<Vec<String>> {
 
 #[test]
 fn a_backup_starts_restic_three_times() -> Result<()> {
-    let Some((_slot, machine)) = machine()? else { return Ok(()) };
+    let Some(machine) = machine()? else { return Ok(()) };
     crowd::plant(&machine, 10)?;
     machine.write("/etc/svc/services.json", crowd::tree())?;
     // What restic is there is known from the first run on.
@@ -75,7 +74,7 @@ cp /run/services.json /etc/svc/services.json"#;
 
 #[test]
 fn a_frozen_backup_starts_restic_as_often_as_a_plain_one_and_two_passes_twice_more() -> Result<()> {
-    let Some((_slot, machine)) = machine()? else { return Ok(()) };
+    let Some(machine) = machine()? else { return Ok(()) };
     crowd::plant(&machine, 10)?;
     machine.write("/etc/svc/services.json", crowd::tree())?;
     machine.check(DISKS)?;
@@ -98,7 +97,7 @@ cp /run/services.json /etc/svc/services.json"#;
 
 #[test]
 fn all_services_share_two_looks_at_each_repository_and_each_forgets_with_two_more() -> Result<()> {
-    let Some((_slot, machine)) = machine()? else { return Ok(()) };
+    let Some(machine) = machine()? else { return Ok(()) };
     crowd::plant(&machine, 1)?;
     machine.write("/etc/svc/services.json", crowd::tree())?;
     machine.check(POLICY)?;

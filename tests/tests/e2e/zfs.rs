@@ -67,8 +67,7 @@ fn nothing_is_left(server: &Homeserver) -> Result<()> {
 }
 
 fn back_up(server: &Homeserver) -> Result<()> {
-    let backup = server.svc("backup local z")?;
-    ensure!(backup.code == 0, "{backup}");
+    server.back_up("z")?;
     nothing_is_left(server)
 }
 

@@ -116,7 +116,7 @@ pub(super) async fn size_within(paths: Vec<PathBuf>, limit: Duration) -> Option<
         }
         Some(bytes)
     };
-    tokio::task::spawn_blocking(count).await.ok().flatten()
+    within(limit, count).await.flatten()
 }
 
 /// What a file system is to be mounted on is empty when it is not.

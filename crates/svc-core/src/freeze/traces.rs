@@ -5,13 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use walkdir::WalkDir;
 
 use super::Traces;
+use crate::retention::SKEW;
 
-/// Clocks are set, and no two of them are the same.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// Millions of files are looked at in this time.
 const LONGEST: Duration = Duration::from_mins(2);
 
@@ -41,6 +40,8 @@ pub(super) fn hides_a_change(metadata: &Metadata, since: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+
+    use jiff::SignedDuration;
 
     use super::*;
 

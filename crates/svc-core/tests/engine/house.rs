@@ -342,6 +342,11 @@ trait Pipe: Sized {
 
 impl Pipe for Report {}
 
+/// Of a run that dies at no event of its own.
+pub(crate) fn never(_: &Event) -> bool {
+    false
+}
+
 pub(crate) fn noon() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
 }

@@ -53,4 +53,6 @@ mod standing;
 #[cfg(test)]
 mod tap;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod way_back;

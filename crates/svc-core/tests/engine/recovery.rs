@@ -17,12 +17,8 @@ use svc_core::standing::{is_unfinished, unfinished};
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{DockerFault, DockerVerb, When};
 
-use crate::house::{DB, House, STACK, WEB, backup, backup_to, noon, restart, restore, stop};
+use crate::house::{DB, House, STACK, WEB, backup, backup_to, never, noon, restart, restore, stop};
 use crate::tap::Order;
-
-fn never(_: &Event) -> bool {
-    false
-}
 
 /// A goal, and what the house is like where it is to be reached.
 struct Case {

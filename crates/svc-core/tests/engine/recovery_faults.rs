@@ -19,14 +19,10 @@ use svc_core::run_log::{self, RunLog};
 use svc_core::standing::unfinished;
 
 use crate::faults::numbered;
-use crate::house::{CACHE, DB, House, WEB, backup, noon, restore, start, stop};
+use crate::house::{CACHE, DB, House, WEB, backup, never, noon, restore, start, stop};
 use crate::restore::{PAGE, TABLE, changed_house_of, is_changed, is_restored};
 use crate::restore_faults::sicken;
 use crate::tap::{MISHAPS, Mishap, Order};
-
-fn never(_: &Event) -> bool {
-    false
-}
 
 /// Where the run died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

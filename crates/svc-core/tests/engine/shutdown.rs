@@ -3,14 +3,9 @@
 use std::collections::BTreeSet;
 
 use svc_core::code::Code;
-use svc_core::event::Event;
 use svc_core::standing::{is_unfinished, standing, unfinished};
 
-use crate::house::{House, Outcome, backup, service, stop};
-
-fn never(_: &Event) -> bool {
-    false
-}
+use crate::house::{House, Outcome, backup, never, service, stop};
 
 /// A backup while the machine goes down as soon as restic reads, up to when the machine is up again.
 async fn through_a_shutdown(house: &House, names: &[&str]) -> Outcome {
