@@ -96,6 +96,7 @@ impl Context {
             cache_dir: scope.cache_dir.join("restic"),
             temp_dir: order.temp_dir.clone(),
             helper: Some(OWN.into()),
+            priority: config.limits.clone(),
         };
         let (outside, warnings) = connect(&scope, &config, settings);
         let path = order.path.clone().into();
@@ -237,6 +238,7 @@ fn outside(scope: &Scope, config: &Config) -> (Outside, Vec<SecretWarning>) {
         cache_dir: scope.cache_dir.join("restic"),
         temp_dir: path("TMPDIR").map(PathBuf::from),
         helper: Some(OWN.into()),
+        priority: config.limits.clone(),
     };
     connect(scope, config, settings)
 }

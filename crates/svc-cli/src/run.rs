@@ -238,6 +238,10 @@ async fn execute(context: &Context, plan: Plan, watching: Watching) -> Result<Op
     let run = RunId::new(Timestamp::now(), std::process::id());
     let log = open_log(context, &run)?;
     if unit::place(context).await == Place::Here {
+        if let Err(failure) = unit::limit_own(context, &plan.goal).await {
+            // Better a backup that takes more than none.
+            say(&format!("warning: its memory is not limited: {}\n", failure.message));
+        }
         let work = async move |engine: Engine| engine.run(&plan).await;
         return Ok(Some(perform(context, run, log, 0, work).await));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use svc_core::code::Code;
-use svc_core::config::{IoClass, Limits};
+use svc_core::config::Limits;
 use svc_core::dispatch::dispatch;
 use svc_core::failure::Failure;
 use svc_core::follow::{FollowError, follow};
@@ -28,6 +28,9 @@ const START: Duration = Duration::from_secs(30);
 /// What restic and svc have to end in good order; svc asks for more while it starts services again.
 const STOP: Duration = Duration::from_secs(3);
 
+/// How the names of svc's own units begin.
+const OWN: &str = "svc-";
+
 /// Where a run is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -39,7 +42,7 @@ pub(crate) enum Place {
 
 /// Where a run of this process is to be done.
 pub(crate) async fn place(context: &Context) -> Place {
-    if own_unit().is_some_and(|unit| unit.starts_with("svc-")) {
+    if own_unit().is_some_and(|unit| unit.starts_with(OWN)) {
         return Place::Here;
     }
     match context.outside.systemd.manager_state().await {
@@ -99,9 +102,7 @@ async fn unit(context: &Context, run: &RunId, plan: &Plan) -> Result<TransientUn
         ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
-    if matches!(plan.goal, Goal::Backup { .. }) {
-        properties.extend(limits(&context.config.limits));
-    }
+    properties.extend(memory(&context.config.limits, &plan.goal));
     if cfg!(debug_assertions) {
         let set = |name: &str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
         properties.push(("Environment", Value::Texts([FAULTS, HASTE].into_iter().filter_map(set).collect())));
@@ -134,22 +135,26 @@ async fn recovery(
     Ok(vec![("ExecStopPost", Value::Command(command))])
 }
 
-/// What a backup may take of the machine. Whoever restores or starts something waits for it.
-fn limits(limits: &Limits) -> Vec<(&'static str, Value)> {
-    // Numbers of ioprio_set(2).
-    let class = match limits.io_class {
-        IoClass::BestEffort => 2,
-        IoClass::Idle => 3,
+/// What a backup may take of the memory. Whoever restores or starts something waits for it.
+fn memory(limits: &Limits, goal: &Goal) -> Vec<(&'static str, Value)> {
+    let is_backup = matches!(goal, Goal::Backup { .. });
+    let sizes = [("MemoryHigh", limits.memory_high), ("MemoryMax", limits.memory_max)];
+    let sizes = sizes.into_iter().filter(|_| is_backup);
+    sizes.filter_map(|(name, mib)| Some((name, Value::Number(u64::from(mib?) << 20)))).collect()
+}
+
+/// Holds the unit that this process is in to the limits, for a run that is done here.
+///
+/// # Errors
+/// When systemd refuses.
+pub(crate) async fn limit_own(context: &Context, goal: &Goal) -> Result<(), Failure> {
+    let properties = memory(&context.config.limits, goal);
+    let own = own_unit().filter(|unit| unit.starts_with(OWN));
+    let Some(unit) = own.and_then(|name| name.parse().ok()).filter(|_| !properties.is_empty()) else {
+        return Ok(());
     };
-    let bytes = |mib: u32| Value::Number(u64::from(mib) << 20);
-    let mut properties = vec![
-        ("Nice", Value::Signed(limits.nice.into())),
-        ("IOSchedulingClass", Value::Signed(class)),
-        ("IOSchedulingPriority", Value::Signed(limits.io_priority.into())),
-    ];
-    properties.extend(limits.memory_high.map(|mib| ("MemoryHigh", bytes(mib))));
-    properties.extend(limits.memory_max.map(|mib| ("MemoryMax", bytes(mib))));
-    properties
+    let set = context.outside.systemd.set_properties(&unit, &properties).await;
+    set.map_err(|error| Failure::from(&error))
 }
 
 fn micros(span: Duration) -> u64 {

@@ -18,6 +18,7 @@ mod mount;
 mod open;
 mod outcome;
 mod pattern;
+mod priority;
 mod process;
 mod program;
 mod redact;
@@ -240,6 +241,8 @@ pub struct BackupRequest {
     pub ignore_inode: bool,
     /// Nobody waits for an estimate of how much there is.
     pub no_scan: bool,
+    /// The service is down or held until it ends: it does not step back for others.
+    pub is_waited_for: bool,
 }
 
 /// What one `restic restore` writes.

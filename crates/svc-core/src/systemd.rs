@@ -79,6 +79,13 @@ pub trait Systemd: Send + Sync {
     /// Sends a signal to a unit's main process.
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError>;
 
+    /// Changes settings of a unit until it ends; of those only that systemd can change while it runs, such as `MemoryMax`.
+    async fn set_properties(
+        &self,
+        unit: &UnitName,
+        properties: &[(&'static str, Value)],
+    ) -> Result<(), SystemdError>;
+
     /// Stops a unit's processes where they are, without ending them. Only root may. A oneshot unit that remains
     /// after its exit has none, so that this succeeds and freezes nothing.
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError>;

@@ -134,12 +134,24 @@ fn ctrl_c_leaves_every_service_as_it_was() -> Result<()> {
 fn a_backup_takes_no_more_of_the_machine_than_its_limits() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     server.configure(".limits = {nice: 7, ioClass: \"idle\", memoryMax: 1500}")?;
-    let look = "unit=$(grep -o 'svc-run-.*service' /proc/self/cgroup); ionice -p $$ > /run/seen;
-        nice >> /run/seen; systemctl show -P MemoryMax $unit >> /run/seen";
+    server.configure(".services[].backup.enable = false | .services.notes.backup.enable = true")?;
+    let look = "unit=$(grep -o 'svc-[^/]*service' /proc/self/cgroup); ionice -p $$ > /run/seen;
+        nice >> /run/seen; systemctl show -P MemoryMax $unit >> /run/seen;
+        cut -d' ' -f19 /proc/$PPID/stat >> /run/seen";
     server.make_backups_fail(look)?;
+    // svc itself, which starts the service again, steps back for nobody: it is the last line.
+    let seen = "idle\n7\n1572864000\n0\n";
+    let backup = server.svc("backup local notes")?;
+    assert_eq!((backup.code, server.home.read("/run/seen")?.as_str()), (0, seen), "{backup}");
+    // The same goes for what a timer begins, in a unit that is not svc's to make.
+    server.home.check("rm /run/seen; systemctl start --wait svc-backup@local.service")?;
+    assert_eq!(server.home.read("/run/seen")?, seen);
+
+    // A service that is down for it waits for nobody.
+    server.freeze_nothing()?;
     let backup = server.svc("backup local notes")?;
     assert_eq!(backup.code, 0, "{backup}");
-    assert_eq!(server.home.read("/run/seen")?, "idle\n7\n1572864000\n");
+    assert_eq!(server.home.read("/run/seen")?, "none: prio 0\n0\n1572864000\n0\n");
     Ok(())
 }
 

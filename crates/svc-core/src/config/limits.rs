@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::decode::{Decoder, Fields, Node};
 use super::scalar::{number, one_of};
 
-/// Limits of the unit that a backup runs in; systemd's own words. A timer's unit has its own, changed by a drop-in.
+/// How far restic steps back in a backup, unless a service is down for it, and how much memory the backup's unit may use, a
+/// timer's as well. systemd's own words; `nice` and `ionice` do it and are looked for in `PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {

@@ -172,6 +172,7 @@ impl ServiceRun<'_> {
             // What looks as before is read then, like all that is new.
             ignore_inode: step.ignore_inode && self.traces == Traces::Plain,
             no_scan: step.pass == Pass::Cold,
+            is_waited_for: !self.ledger.stopped.is_empty(),
         };
         let work = self.engine.outside.restic.backup(&step.repository, &request, figures, token);
         self.with_progress(&step.repository, figures.subscribe(), work).await

@@ -68,7 +68,9 @@ impl ResticProgram {
         self.check_mount(repository).await?;
         let stdin = Some(source_list(request));
         let (arguments, binds) = (arguments(request), request.binds.as_slice());
-        let invocation = Invocation { verb: Verb::Backup, repository, arguments, stdin, binds };
+        let steps_back = !request.is_waited_for;
+        let own = Invocation::of(Verb::Backup, repository, arguments);
+        let invocation = Invocation { stdin, binds, steps_back, ..own };
         let mut transfer = Transfer::new(progress);
         let ended = self.invoke(invocation, &mut transfer, cancel).await?;
         let summary = transfer.summary();

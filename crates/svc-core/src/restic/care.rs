@@ -17,7 +17,7 @@ impl ResticProgram {
         let mut arguments = vec!["--json".into()];
         let part = |Subset { part, of }| format!("--read-data-subset={part}/{of}").into();
         arguments.extend(subset.map(part));
-        let invocation = Invocation { verb: Verb::Check, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Check, repository, arguments);
         let ended = self.invoke(invocation, &mut Vec::new(), cancel).await?;
         // A connection that breaks is an error to `check`, and its last words call every error damage.
         let broke = ended.heard.said_before().filter(|kind| *kind != ResticFailure::Damaged);
@@ -36,8 +36,7 @@ impl ResticProgram {
         cancel: &CancellationToken,
     ) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
-        let invocation =
-            Invocation { verb: Verb::Prune, repository, arguments: Vec::new(), stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Prune, repository, Vec::new());
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, cancel).await?;
         Ok(String::from_utf8_lossy(&output).into_owned())
@@ -46,7 +45,7 @@ impl ResticProgram {
     pub(super) async fn count_all(&self, repository: &RepositoryName) -> Result<Stats, ResticError> {
         self.check_mount(repository).await?;
         let arguments = ["--json", "--no-lock", "--mode=raw-data"].map(Into::into).to_vec();
-        let invocation = Invocation { verb: Verb::Stats, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Stats, repository, arguments);
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         serde_json::from_slice(&output).map_err(|_| odd(Verb::Stats, repository, "no figures"))

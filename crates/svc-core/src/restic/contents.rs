@@ -86,7 +86,7 @@ impl ResticProgram {
             ["--json", "--no-lock", "--recursive", "--"].map(Into::into).to_vec();
         arguments.push(snapshot.as_str().into());
         arguments.extend(paths.iter().map(Into::into));
-        let invocation = Invocation { verb: Verb::Ls, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Ls, repository, arguments);
         let roots = paths.iter().map(|path| Root::new(path)).collect();
         let mut census = Census { lines: Lines::default(), roots };
         // Its code is 0 for paths that are absent: only what it lists is there.

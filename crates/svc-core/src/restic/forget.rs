@@ -68,7 +68,8 @@ impl ResticProgram {
     ) -> Result<Vec<Weighed>, ResticError> {
         self.check_mount(repository).await?;
         let arguments = question_arguments(question);
-        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None, binds: &[] };
+        let own = Invocation::of(Verb::Forget, repository, arguments);
+        let invocation = Invocation { steps_back: true, ..own };
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         parse(&output).map_err(|error| odd(Verb::Forget, repository, format!("no preview ({error})")))
@@ -86,7 +87,8 @@ impl ResticProgram {
         self.check_mount(repository).await?;
         let mut arguments: Vec<OsString> = vec!["--json".into(), "--".into()];
         arguments.extend(ids.iter().map(|id| id.as_str().into()));
-        let invocation = Invocation { verb: Verb::Forget, repository, arguments, stdin: None, binds: &[] };
+        let own = Invocation::of(Verb::Forget, repository, arguments);
+        let invocation = Invocation { steps_back: true, ..own };
         let ended = self.invoke(invocation, &mut Vec::new(), &CancellationToken::new()).await?;
         // A server that only appends refuses: 0.18 ends with 0 all the same, 0.19 with 3.
         let is_clear = ended.status.success() || ended.status.code() == Some(PARTIAL);

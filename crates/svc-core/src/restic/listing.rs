@@ -78,7 +78,7 @@ impl ResticProgram {
     ) -> Result<Vec<Snapshot>, ResticError> {
         self.check_mount(repository).await?;
         let arguments = ["--json", "--no-lock"].map(Into::into).to_vec();
-        let invocation = Invocation { verb: Verb::Snapshots, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Snapshots, repository, arguments);
         let mut output = Vec::new();
         let ended = self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let readable = parse(&output)

@@ -30,7 +30,7 @@ impl ResticProgram {
         words: &[&str],
     ) -> Result<Vec<u8>, ResticError> {
         let arguments = words.iter().copied().chain(["--no-lock"]).map(Into::into).collect();
-        let invocation = Invocation { verb, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(verb, repository, arguments);
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         Ok(output)
@@ -39,8 +39,7 @@ impl ResticProgram {
     pub(super) async fn remove_stale_locks(&self, repository: &RepositoryName) -> Result<(), ResticError> {
         self.check_mount(repository).await?;
         // Never `--remove-all`: that takes the locks of those who are at work, too.
-        let invocation =
-            Invocation { verb: Verb::Unlock, repository, arguments: Vec::new(), stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Unlock, repository, Vec::new());
         self.succeed(invocation, &mut Vec::new(), &CancellationToken::new()).await.map(drop)
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::future::pending;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use crate::names::RepositoryName;
 const LOOK: Duration = Duration::from_millis(150);
 
 /// What to run.
-pub(super) struct Job<'a> {
-    pub(super) program: &'a Path,
+pub(super) struct Job {
+    pub(super) program: PathBuf,
     pub(super) arguments: Vec<OsString>,
     /// The whole environment: nothing is inherited.
     pub(super) environment: Vec<(String, OsString)>,
@@ -93,7 +93,7 @@ impl Sink for Vec<u8> {
 }
 
 /// Runs it to its end. When this future is dropped, restic is asked to end in good order.
-pub(super) async fn run(job: Job<'_>, sink: &mut dyn Sink, cancel: &CancellationToken) -> io::Result<Ended> {
+pub(super) async fn run(job: Job, sink: &mut dyn Sink, cancel: &CancellationToken) -> io::Result<Ended> {
     let (stdout, stderr) = (Capture::new("restic-stdout")?, Capture::new("restic-stderr")?);
     let child = start(&job, &stdout, &stderr)?;
     if let Some(((sender, repository), pid)) = job.told.zip(child.id()) {
@@ -108,11 +108,11 @@ pub(super) async fn run(job: Job<'_>, sink: &mut dyn Sink, cancel: &Cancellation
     Ok(Ended { status, stop, heard: running.heard.finish() })
 }
 
-fn start(job: &Job<'_>, stdout: &Capture, stderr: &Capture) -> io::Result<Child> {
+fn start(job: &Job, stdout: &Capture, stderr: &Capture) -> io::Result<Child> {
     let stdin = job.stdin.as_deref().map_or_else(|| Ok(Stdio::null()), input)?;
     let environment = job.environment.iter().map(|(name, value)| (name, value));
     // A group of its own: Ctrl-C on the terminal is svc's to handle.
-    let mut command = Command::new(job.program);
+    let mut command = Command::new(&job.program);
     command.args(&job.arguments).env_clear().envs(environment).current_dir("/").process_group(0);
     command.stdin(stdin).stdout(stdout.stdio()?).stderr(stderr.stdio()?).spawn()
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::installed::{find, version};
 use super::limits::Limits;
 use super::outcome::kind;
+use super::priority::step_back;
 use super::process::{Ended, Job, Sink, Stop, run};
 use super::repository::Locking;
 use super::version_note;
@@ -19,6 +20,7 @@ use super::{
     BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Redactor, RepositoryAccess, Restic,
     ResticError, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
 };
+use crate::config;
 use crate::freeze::Bind;
 use crate::names::{RepositoryName, SnapshotId};
 
@@ -37,6 +39,8 @@ pub struct ResticSettings {
     pub temp_dir: Option<PathBuf>,
     /// svc's own binary, which puts frozen copies over the original paths; nothing: they cannot be read.
     pub helper: Option<PathBuf>,
+    /// How far it steps back where nobody waits for it.
+    pub priority: config::Limits,
 }
 
 /// restic as a process: one for each call, and one more for its version where that is not known from an earlier run.
@@ -62,6 +66,15 @@ pub(super) struct Invocation<'a> {
     pub(super) stdin: Option<Vec<u8>>,
     /// Frozen copies that it sees at their original paths.
     pub(super) binds: &'a [Bind],
+    /// Whether it leaves the machine to everybody else, as far as the configuration says.
+    pub(super) steps_back: bool,
+}
+
+impl<'a> Invocation<'a> {
+    /// A call that reads nothing, sees everything at its place and takes what it needs.
+    pub(super) fn of(verb: Verb, repository: &'a RepositoryName, arguments: Vec<OsString>) -> Self {
+        Self { verb, repository, arguments, stdin: None, binds: &[], steps_back: false }
+    }
 }
 
 impl ResticProgram {
@@ -125,7 +138,7 @@ impl ResticProgram {
         sink: &mut dyn Sink,
         cancel: &CancellationToken,
     ) -> Result<Ended, ResticError> {
-        let Invocation { verb, repository, arguments: own, stdin, binds } = invocation;
+        let Invocation { verb, repository, arguments: own, stdin, binds, steps_back } = invocation;
         let access = self.access(repository)?;
         let (program, _) = self.found().await?;
         if cancel.is_cancelled() {
@@ -139,13 +152,15 @@ impl ResticProgram {
         let variables: Vec<_> =
             access.variables().iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
         let job = self.job(program, verb, arguments, &variables, access.redactor().clone());
-        let covered = if binds.is_empty() { job } else { self.covered(job, binds)? };
-        run(Job { stdin, told, ..covered }, sink, cancel).await.map_err(|error| spawn(&error))
+        let (limits, path) = (&self.settings.priority, &self.settings.path);
+        let job = if steps_back { step_back(job, limits, path) } else { job };
+        let job = if binds.is_empty() { job } else { self.covered(job, binds)? };
+        run(Job { stdin, told, ..job }, sink, cancel).await.map_err(|error| spawn(&error))
     }
 
     /// The same through svc's own binary, which puts the copies in their places and then becomes restic: its process is
     /// the one that is watched and signalled.
-    fn covered<'a>(&'a self, job: Job<'a>, binds: &[Bind]) -> Result<Job<'a>, ResticError> {
+    fn covered(&self, job: Job, binds: &[Bind]) -> Result<Job, ResticError> {
         let Some(helper) = &self.settings.helper else {
             return Err(ResticError::Spawn { reason: "frozen copies cannot be read here".to_owned() });
         };
@@ -157,7 +172,7 @@ impl ResticProgram {
         let mut environment = job.environment;
         // Directories of a new snapshot have a new device, and would be stored anew each night.
         environment.push(("RESTIC_FEATURES".to_owned(), "device-id-for-hardlinks=true".into()));
-        Ok(Job { program: helper, arguments, environment, ..job })
+        Ok(Job { program: helper.clone(), arguments, environment, ..job })
     }
 
     /// Runs restic; everything but its code 0 is an error.
@@ -172,14 +187,14 @@ impl ResticProgram {
         failed(verb, repository.as_str(), self.limits, ended)
     }
 
-    fn job<'a>(
+    fn job(
         &self,
-        program: &'a Path,
+        program: &Path,
         verb: Verb,
         arguments: Vec<OsString>,
         variables: &[(String, OsString)],
         redactor: Redactor,
-    ) -> Job<'a> {
+    ) -> Job {
         let settings = &self.settings;
         let temp_dir = settings.temp_dir.as_deref().unwrap_or(Path::new("/tmp"));
         let mut environment = vec![
@@ -193,6 +208,7 @@ impl ResticProgram {
         let fixed = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("RESTIC_PROGRESS_FPS", "2")];
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
         let limits = self.limits.of(verb);
+        let program = program.to_owned();
         Job { program, arguments, environment, stdin: None, redactor, limits, told: None }
     }
 }

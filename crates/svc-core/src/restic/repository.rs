@@ -41,7 +41,7 @@ impl ResticProgram {
             Locking::None => arguments.push("--no-lock".into()),
             Locking::Own => self.check_room(repository).await?,
         }
-        let invocation = Invocation { verb: Verb::Cat, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Cat, repository, arguments);
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let config: Config = serde_json::from_slice(&output)
@@ -52,7 +52,7 @@ impl ResticProgram {
     pub(super) async fn make_repository(&self, repository: &RepositoryName) -> Result<String, ResticError> {
         self.check_mount(repository).await?;
         let arguments = vec!["--json".into()];
-        let invocation = Invocation { verb: Verb::Init, repository, arguments, stdin: None, binds: &[] };
+        let invocation = Invocation::of(Verb::Init, repository, arguments);
         let mut output = Vec::new();
         self.succeed(invocation, &mut output, &CancellationToken::new()).await?;
         let id = output.split(|&byte| byte == b'\n').find_map(|line| match message(line) {

@@ -21,13 +21,7 @@ impl ResticProgram {
         cancel: &CancellationToken,
     ) -> Result<(), ResticError> {
         self.check_mount(repository).await?;
-        let invocation = Invocation {
-            verb: Verb::Restore,
-            repository,
-            arguments: arguments(request),
-            stdin: None,
-            binds: &[],
-        };
+        let invocation = Invocation::of(Verb::Restore, repository, arguments(request));
         // Its summary claims success even on a full disk: the code counts, and then what is there.
         self.succeed(invocation, &mut Transfer::new(progress), cancel).await?;
         Ok(())

@@ -19,7 +19,9 @@ use super::link::Link;
 use super::listing::{self, FileRow, Row};
 use super::properties::Properties;
 use super::refusal::{self, Kind};
-use super::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails, glance, job};
+use super::{
+    JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails, Value, glance, job,
+};
 use crate::names::UnitName;
 use crate::scope::SYSTEM_BUS;
 
@@ -264,6 +266,17 @@ impl Systemd for Bus {
         let link = self.link().await?;
         let body = (unit.as_str(), "main", signal);
         self.order("signal", unit, self.query, link.manager("KillUnit", &body)).await.map(|_| ())
+    }
+
+    async fn set_properties(
+        &self,
+        unit: &UnitName,
+        properties: &[(&'static str, Value)],
+    ) -> Result<(), SystemdError> {
+        let link = self.link().await?;
+        let properties: Vec<_> = properties.iter().map(|(name, value)| (*name, value.variant())).collect();
+        let body = (unit.as_str(), true, properties);
+        self.order("limit", unit, self.query, link.manager("SetUnitProperties", &body)).await.map(|_| ())
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

@@ -17,6 +17,7 @@ use indexmap::IndexMap;
 pub use self::unit::FakeUnit;
 use super::{
     ActiveState, JobVerb, LoadState, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails,
+    Value,
 };
 use crate::names::UnitName;
 use crate::testing::{Script, When, unit_name};
@@ -43,6 +44,8 @@ pub enum SystemdCall {
     Transient(TransientUnit),
     /// `kill`, with the signal.
     Kill(UnitName, i32),
+    /// `set_properties`.
+    SetProperties(UnitName, Vec<(&'static str, Value)>),
     /// `freeze`.
     Freeze(UnitName),
     /// `thaw`.
@@ -362,6 +365,17 @@ impl Systemd for FakeSystemd {
         let is_up = self.lock().find(unit).is_some_and(FakeUnit::is_up);
         let (unit, reason) = (unit.to_string(), "not loaded".to_owned());
         if is_up { Ok(()) } else { Err(SystemdError::NoUnit { unit, reason }) }
+    }
+
+    async fn set_properties(
+        &self,
+        unit: &UnitName,
+        properties: &[(&'static str, Value)],
+    ) -> Result<(), SystemdError> {
+        self.enter(SystemdCall::SetProperties(unit.clone(), properties.to_vec())).await?;
+        let is_known = self.lock().find(unit).is_some();
+        let (unit, reason) = (unit.to_string(), "not loaded".to_owned());
+        if is_known { Ok(()) } else { Err(SystemdError::NoUnit { unit, reason }) }
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

@@ -11,7 +11,9 @@ use svc_core::docker::{
 };
 use svc_core::names::UnitName;
 use svc_core::outside::Outside;
-use svc_core::systemd::{JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails};
+use svc_core::systemd::{
+    JobVerb, ManagerState, Systemd, SystemdError, TransientUnit, Unit, UnitDetails, Value,
+};
 use tokio::sync::Notify;
 
 mod restic;
@@ -264,6 +266,15 @@ impl Systemd for Tapped<dyn Systemd> {
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError> {
         let call = format!("systemd kill {unit}");
         self.tap.through(call, systemd_error, self.inner.kill(unit, signal)).await
+    }
+
+    async fn set_properties(
+        &self,
+        unit: &UnitName,
+        properties: &[(&'static str, Value)],
+    ) -> Result<(), SystemdError> {
+        let call = format!("systemd set {unit}");
+        self.tap.through(call, systemd_error, self.inner.set_properties(unit, properties)).await
     }
 
     async fn freeze(&self, unit: &UnitName) -> Result<(), SystemdError> {

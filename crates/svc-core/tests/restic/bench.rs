@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use svc_core::config::{Location, Period, Repository};
+use svc_core::config::{Limits, Location, Period, Repository};
 use svc_core::names::{RepositoryName, SnapshotId};
 use svc_core::restic::{
     BackupRequest, BackupSummary, Progress, RepositoryAccess, Restic, ResticError, ResticFailure,
@@ -81,6 +81,7 @@ impl Bench {
             cache_dir: self.path("cache"),
             temp_dir: Some(self.dir.path().to_owned()),
             helper: None,
+            priority: Limits::default(),
         };
         ResticProgram::new(settings, BTreeMap::from([(self.name.clone(), access)]))
     }

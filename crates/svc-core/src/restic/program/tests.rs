@@ -38,6 +38,7 @@ fn wire_with(script: &str, change: impl FnOnce(&mut Repository), more: &[(&str, 
         cache_dir: "/cache".into(),
         temp_dir: Some("/var/tmp".into()),
         helper: None,
+        priority: config::Limits::default(),
     };
     let mut repository = Repository {
         location: None,

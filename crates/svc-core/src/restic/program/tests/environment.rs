@@ -149,3 +149,27 @@ async fn a_repository_that_cannot_be_used_leaves_the_others_alone() {
     let unknown = restic.repository_id(&"other".parse().unwrap()).await;
     assert!(matches!(unknown, Err(ResticError::Settings { .. })));
 }
+
+#[tokio::test]
+async fn it_steps_back_with_what_is_installed_unless_a_service_waits_for_it() {
+    let script =
+        format!("read -r line < /proc/$$/stat; set -- $line; echo ${{19}} > \"$HOME/nice\"; summary {ID}");
+    let mut wire = wire(&script);
+    wire.restic.settings.priority.nice = 3;
+    wire.backup().await.unwrap();
+    assert_eq!(wire.file("nice"), "3\n");
+
+    let waited_for = BackupRequest { is_waited_for: true, ..request() };
+    let progress = watch::Sender::new(Progress::default());
+    wire.restic.backup(&local(), &waited_for, &progress, &CancellationToken::new()).await.unwrap();
+    assert_eq!(wire.file("nice"), "0\n");
+
+    // `cat` is for the script.
+    let bin = wire.home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink("/bin/cat", bin.join("cat")).unwrap();
+    std::fs::remove_file(wire.home.path().join("nice")).unwrap();
+    wire.restic.settings.path = bin.into();
+    wire.backup().await.unwrap();
+    assert_eq!(wire.file("nice"), "0\n");
+}
