@@ -88,7 +88,7 @@ impl ServicePlan {
         units
     }
 
-    fn empty(service: ServiceName) -> Self {
+    pub(crate) fn empty(service: ServiceName) -> Self {
         let (refused, steps, closing) = (Vec::new(), Vec::new(), Vec::new());
         Self { service, after: Vec::new(), group: 0, skipped: None, refused, steps, closing }
     }

@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+mod restores;
+
 use super::*;
 use crate::names::RepositoryName;
 use crate::prior::Prior;
@@ -66,15 +68,7 @@ impl Made {
             add(Step::Resume { targets: vec![target] }, When::Always);
         }
         let repositories: Vec<RepositoryName> = Vec::new();
-        let service = ServicePlan {
-            service: notes(),
-            after: Vec::new(),
-            group: 0,
-            skipped: None,
-            refused: Vec::new(),
-            steps,
-            closing: Vec::new(),
-        };
+        let service = ServicePlan { steps, ..ServicePlan::empty(notes()) };
         let goal = Goal::Backup { repositories, services: vec![notes()] };
         Plan { goal, made_at: now(), jobs: 1, services: vec![service] }
     }
