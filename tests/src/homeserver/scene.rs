@@ -31,6 +31,12 @@ code=$?
 exit $code
 "#;
 
+/// Mounts a repository as a file system, and lets its program stand still: whoever looks there waits.
+const DEAD_MOUNT: &str = "mkdir /mnt/dead
+    restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password mount /mnt/dead > /dev/null 2>&1 &
+    timeout 60 sh -c 'until mountpoint -q /mnt/dead; do sleep 0.05; done'
+    kill -STOP $!; echo $! > /run/dead";
+
 impl Homeserver {
     /// Runs `svc` with these words.
     pub fn svc(&self, words: &str) -> Result<Output> {
@@ -112,5 +118,15 @@ impl Homeserver {
     /// What the lines of [`Self::watch_backups`] have said until now.
     pub fn seen_meanwhile(&self) -> Result<String> {
         self.home.read("/run/meanwhile")
+    }
+
+    /// Mounts something at `/mnt/dead` that never answers, as a network mount whose server is gone.
+    pub fn mount_dead(&self) -> Result<()> {
+        self.home.check(DEAD_MOUNT).map(drop)
+    }
+
+    /// Ends what does not answer, so that whoever waits for it goes on.
+    pub fn unmount_dead(&self) -> Result<()> {
+        self.home.check("kill -KILL $(cat /run/dead)").map(drop)
     }
 }

@@ -37,20 +37,14 @@ fn one_missing_path_fails_its_service_and_no_other() -> Result<()> {
     Ok(())
 }
 
-/// Mounts a repository as a file system, and lets its program stand still: whoever looks there waits.
-const DEAD_MOUNT: &str = "mkdir /mnt/dead
-    restic -r /mnt/backup/restic --password-file /var/lib/secrets/restic/password mount /mnt/dead > /dev/null 2>&1 &
-    timeout 60 sh -c 'until mountpoint -q /mnt/dead; do sleep 0.05; done'
-    kill -STOP $!; echo $! > /run/dead";
-
 #[test]
 fn a_source_on_a_file_system_that_never_answers_fails_its_service_and_no_other() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
-    server.home.check(DEAD_MOUNT)?;
+    server.mount_dead()?;
     server.configure(r#".services.music.backup.paths += ["/mnt/dead/snapshots/latest"]"#)?;
     let before = server.runs()?;
     let backup = server.svc("backup remote music notes")?;
-    server.home.check("kill -KILL $(cat /run/dead)")?;
+    server.unmount_dead()?;
     assert_eq!(backup.code, 4, "{backup}");
     assert!(backup.stderr.contains("its file system has not answered for 30 s"), "{backup}");
     assert_eq!((server.snapshots("remote", "music")?, server.snapshots("remote", "notes")?), (0, 1));

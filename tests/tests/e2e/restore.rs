@@ -114,3 +114,18 @@ fn fault_51_a_mount_at_or_below_a_target_is_refused_before_anything_stops_and_st
     );
     Ok(())
 }
+
+#[test]
+fn a_target_on_a_file_system_that_never_answers_is_told_and_nothing_stops() -> Result<()> {
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    server.back_up("notes")?;
+    server.mount_dead()?;
+    server.configure(r#".services.notes.restore.paths += ["/mnt/dead/snapshots/latest"]"#)?;
+    let before = server.runs_since()?;
+    let restore = server.home.run("timeout 120 svc restore local notes --yes < /dev/null")?;
+    server.unmount_dead()?;
+    assert_eq!(restore.code, 4, "{restore}");
+    assert!(restore.stderr.contains("its file system has not answered for 30 s"), "{restore}");
+    assert_eq!(server.runs_since()?, before);
+    Ok(())
+}

@@ -58,7 +58,10 @@ pub(crate) async fn observe(
     let declared = backup.volumes.iter().map(of_volume).chain(backup.paths.iter().map(of_path));
     let observed = declared.map(async |(source, path)| {
         let path = match path {
-            Ok(path) => answering(path).await,
+            Ok(path) => {
+                let message = format!("`{}` cannot be backed up", path.display());
+                answered(message, move || existing(&path)).await
+            }
             Err(failure) => Err(failure),
         };
         ObservedSource { source, path }
@@ -66,12 +69,12 @@ pub(crate) async fn observe(
     join_all(observed).await
 }
 
-/// The same as [`existing`], of a file system that answers.
-async fn answering(path: PathBuf) -> Result<PathBuf, Failure> {
-    let sought = path.clone();
-    let seen = within(ANSWER, move || existing(&sought)).await;
-    seen.unwrap_or_else(|| {
-        let message = format!("`{}` cannot be backed up", path.display());
+/// What a look at a file system found; what it means that it does not answer.
+pub(super) async fn answered<T: Send + 'static>(
+    message: String,
+    look: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    within(ANSWER, look).await.unwrap_or_else(|| {
         let reason = format!("its file system has not answered for {} s", ANSWER.as_secs());
         Err(Failure::new(Code::Failed, message).because(reason).hint("is the server of the mount there?"))
     })

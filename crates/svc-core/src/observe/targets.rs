@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::place::{Place, stage_directory};
-use super::sources::{Source, private_directory, real, volume};
+use super::sources::{Source, answered, private_directory, real, volume};
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
@@ -80,8 +80,10 @@ pub(super) async fn observe(
     let snapshots = snapshots.map(Vec::as_slice).unwrap_or_default();
     let snapshot = choose(snapshots, wish.service, wish.repository, wish.choice, record, wish.now)?;
     let mut targets = Vec::new();
+    let mut free = BTreeMap::new();
     for source in declared(wish.service) {
-        let target = target(source, wish, volumes, snapshot)?;
+        let (target, room) = target(source, wish, volumes, snapshot).await?;
+        free.insert(target.stage_in.1, room);
         if let Some(own) = wish.own.iter().find(|own| own.starts_with(&target.live)) {
             let message = format!("`{}` holds svc's own `{}`", target.live.display(), own.display());
             return Err(
@@ -93,11 +95,8 @@ pub(super) async fn observe(
     let paths: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let contents = outside.restic.contents(wish.repository, &snapshot.id, &paths).await;
     let contents = contents.map_err(|error| Failure::from(&error))?;
-    let mut free = BTreeMap::new();
     for (target, counts) in targets.iter_mut().zip(contents) {
         target.counts = counts;
-        let (directory, place) = &target.stage_in;
-        free.insert(*place, room(directory)?);
     }
     let targets = outermost(&targets)?;
     Ok(ObservedRestore { snapshot: snapshot.clone(), targets, free })
@@ -134,29 +133,43 @@ fn declared(service: &Service) -> Vec<Source> {
     volumes.chain(service.restore.paths.iter().cloned().map(Source::Path)).collect()
 }
 
-fn target(
+async fn target(
     source: Source,
     wish: &Wish<'_>,
     volumes: &Result<Vec<Volume>, Failure>,
     snapshot: &Snapshot,
-) -> Result<ObservedTarget, Failure> {
-    let (live, path) = match &source {
+) -> Result<(ObservedTarget, Free), Failure> {
+    let message = format!("{source} cannot be restored");
+    let (root, stages) = (wish.service.restore.target.clone(), wish.stages.to_path_buf());
+    match source.clone() {
         Source::Volume(name) => {
-            let live = volume(name, volumes)?;
+            let live = volume(&name, volumes)?;
             let path = in_snapshot(&live, name.as_str(), snapshot);
-            (live, path)
+            answered(message, move || look(source, &live, path, &stages)).await
         }
         Source::Path(path) => {
-            let path = private_directory(path).unwrap_or_else(|| path.clone());
-            let live = wish.service.restore.target.join(path.strip_prefix("/").unwrap_or(&path));
-            (live, path)
+            let look = move || {
+                let path = private_directory(&path).unwrap_or(path);
+                look(source, &root.join(path.strip_prefix("/").unwrap_or(&path)), path, &stages)
+            };
+            answered(message, look).await
         }
-    };
+    }
+}
+
+/// Looks at the live data and at the room beside it. May block for as long as a file system does not answer.
+fn look(
+    source: Source,
+    live: &Path,
+    path: PathBuf,
+    stages: &Path,
+) -> Result<(ObservedTarget, Free), Failure> {
     // Mounts below it, and other targets, are known by where it really is.
-    let live = real(&live);
+    let live = real(live);
     let exists = check_live(&live)?;
-    let stage_in = stage_directory(&live, &source, wish.stages)?;
-    Ok(ObservedTarget { source, live, path, counts: None, exists, stage_in })
+    let stage_in = stage_directory(&live, &source, stages)?;
+    let free = room(&stage_in.0)?;
+    Ok((ObservedTarget { source, live, path, counts: None, exists, stage_in }, free))
 }
 
 /// A volume's path in a snapshot: the same as now, or the one that ends like it where Docker's root was another.
