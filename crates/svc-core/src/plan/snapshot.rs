@@ -49,7 +49,12 @@ pub fn choose<'a>(
     let name = &service.name;
     match choice {
         SnapshotChoice::Latest => newest(now)
-            .ok_or_else(|| none(format!("repository `{repository}` has no good snapshot of `{name}`")))
+            .ok_or_else(|| {
+                let failure = none(format!("repository `{repository}` has no good snapshot of `{name}`"));
+                let is_early = own.iter().any(|snapshot| snapshot.time > now);
+                let early = is_early.then_some("those from the future do not count: is the clock right?");
+                early.into_iter().fold(failure, Failure::because)
+            })
             .and_then(|chosen| known_good(chosen, repository, record, &list)),
         SnapshotChoice::At(moment) => newest(*moment)
             .ok_or_else(|| {
