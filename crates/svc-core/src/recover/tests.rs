@@ -45,26 +45,27 @@ fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
 }
 
+/// As many targets as there are marks.
+fn targets(ran: &[bool]) -> Vec<Target> {
+    (0..ran.len()).map(|number| Target::Container(format!("c{number}"))).collect()
+}
+
+/// Those of the targets that are marked.
+fn running(ran: &[bool]) -> Vec<Target> {
+    targets(ran).into_iter().zip(ran).filter(|(_, ran)| **ran).map(|(target, _)| target).collect()
+}
+
 impl Made {
-    fn targets(&self) -> Vec<Target> {
-        (0..self.ran.len()).map(|number| Target::Container(format!("c{number}"))).collect()
-    }
-
-    fn running(&self) -> Vec<Target> {
-        let both = self.targets().into_iter().zip(&self.ran);
-        both.filter(|(_, ran)| **ran).map(|(target, _)| target).collect()
-    }
-
     fn plan(&self) -> Plan {
         let mut steps = Vec::new();
         let mut add = |step: Step, when: When| steps.push(PlannedStep { step, when, reason: String::new() });
-        add(Step::RecordPrior { running: self.targets() }, When::Normal);
-        for target in self.targets() {
+        add(Step::RecordPrior { running: targets(&self.ran) }, When::Normal);
+        for target in targets(&self.ran) {
             let targets = vec![target];
             let down = if self.pauses { Step::Pause { targets } } else { Step::Stop { targets } };
             add(down, When::Normal);
         }
-        for target in self.targets().into_iter().rev() {
+        for target in targets(&self.ran).into_iter().rev() {
             add(Step::Resume { targets: vec![target] }, When::Always);
         }
         let repositories: Vec<RepositoryName> = Vec::new();
@@ -75,7 +76,7 @@ impl Made {
 
     /// The whole log of the run, as it would write it.
     fn log(&self) -> Vec<Body> {
-        let plan = self.plan();
+        let (plan, ran) = (self.plan(), running(&self.ran));
         let mut answers = self.answers.iter().copied().cycle();
         let mut failures = self.failures.iter().copied().cycle();
         let (mut down, mut aborted): (Vec<Target>, bool) = (Vec::new(), false);
@@ -91,10 +92,10 @@ impl Made {
             let mut failed = failures.next() == Some(true);
             match &planned.step {
                 Step::RecordPrior { .. } if !failed => {
-                    let prior = Prior { running: self.running(), ..Prior::default() };
+                    let prior = Prior { running: ran.clone(), ..Prior::default() };
                     log.push(Body::PriorState { service: notes(), prior });
                 }
-                Step::Stop { targets } | Step::Pause { targets } if self.running().contains(&targets[0]) => {
+                Step::Stop { targets } | Step::Pause { targets } if ran.contains(&targets[0]) => {
                     let target = targets[0].clone();
                     down.push(target.clone());
                     failed |= answers.next() != Some(true);
@@ -195,7 +196,7 @@ proptest! {
         };
         let owed = owed(&recovery);
         prop_assert_eq!(sorted(owed.clone()), down(&events));
-        prop_assert!(owed.iter().all(|target| made.running().contains(target)), "it starts what was off");
+        prop_assert!(owed.iter().all(|target| running(&made.ran).contains(target)), "it starts what was off");
         prop_assert_eq!(recovery.next, events.len() as u64);
         prop_assert_eq!(recovery.unfinished.len() + recovery.settled.len(), 1);
     }

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{cut, notes, now, owed, text};
+use super::{cut, notes, now, owed, running, sorted, targets, text};
 use crate::code::Code;
 use crate::event::{Body, Event};
 use crate::exchange::Tree;
@@ -167,7 +167,7 @@ impl<'a> Worker<'a> {
         let (known, mut failed) = (self.known(), self.failures.next() == Some(true));
         match step {
             Step::RecordPrior { .. } if !failed => {
-                let running = self.made.running();
+                let running = running(&self.made.ran);
                 let prior = Prior { running, ..Prior::default() };
                 self.log.push(Body::PriorState { service: notes(), prior });
             }
@@ -211,23 +211,14 @@ impl<'a> Worker<'a> {
 }
 
 impl Made {
-    fn targets(&self) -> Vec<Target> {
-        (0..self.ran.len()).map(|number| Target::Container(format!("c{number}"))).collect()
-    }
-
-    fn running(&self) -> Vec<Target> {
-        let both = self.targets().into_iter().zip(&self.ran);
-        both.filter(|(_, ran)| **ran).map(|(target, _)| target).collect()
-    }
-
     fn plan(&self) -> Plan {
         let pairs: Vec<ExchangePair> = trees().into_iter().map(|tree| tree.pair).collect();
-        let waves: Vec<Vec<Target>> = self.targets().into_iter().map(|target| vec![target]).collect();
+        let waves: Vec<Vec<Target>> = targets(&self.ran).into_iter().map(|target| vec![target]).collect();
         let mut service = ServicePlan::empty(notes());
         let mut add = |step: Step, when: When| {
             service.steps.push(PlannedStep { step, when, reason: String::new() });
         };
-        add(Step::RecordPrior { running: self.targets() }, When::Normal);
+        add(Step::RecordPrior { running: targets(&self.ran) }, When::Normal);
         for targets in waves.clone() {
             add(Step::Stop { targets }, When::Normal);
         }
@@ -236,7 +227,7 @@ impl Made {
             add(Step::Resume { targets }, When::Always);
         }
         let timeout = std::time::Duration::from_secs(1);
-        add(Step::AwaitHealth { targets: self.targets(), timeout }, When::Normal);
+        add(Step::AwaitHealth { targets: targets(&self.ran), timeout }, When::Normal);
         let start = waves.iter().rev().cloned().collect();
         add(Step::Revert { pairs, stop: waves, start }, When::OnFailure);
         let goal = Goal::Restore {
@@ -256,11 +247,6 @@ impl Made {
         worker.work(&plan.services[0].steps, false);
         worker.log
     }
-}
-
-/// What is left of a log when it is cut there.
-fn cut_bodies(log: &[Body], at: Index) -> Vec<Event> {
-    cut(&text(log, 0), at)
 }
 
 fn bodies(events: &[Event]) -> Vec<Body> {
@@ -283,7 +269,7 @@ fn check(events: &[Event], recovery: &Recovery) -> Result<(), TestCaseError> {
     prop_assert_eq!(unfinished.aborted, !known.goes_on(), "{:?}", known);
     prop_assert_eq!(unfinished.ledger.is_unsettled(), known.is_unsettled(), "{:?}", known);
     let down: Vec<Target> = known.down.iter().cloned().collect();
-    prop_assert_eq!(super::sorted(owed(recovery)), down);
+    prop_assert_eq!(sorted(owed(recovery)), down);
 
     let steps = &unfinished.plan.steps;
     let exchange = place(steps, |step| matches!(step, Step::Exchange { .. }));
@@ -305,7 +291,7 @@ fn check(events: &[Event], recovery: &Recovery) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn trees_come_to_one_side_and_nothing_starts_before_wherever_the_logs_end(made in made()) {
-        let mut events = cut_bodies(&made.run(), made.cuts[0]);
+        let mut events = cut(&text(&made.run(), 0), made.cuts[0]);
         for at in &made.cuts[1..] {
             let Some(recovery) = recover(&events, now()) else {
                 prop_assert!(events.is_empty());
