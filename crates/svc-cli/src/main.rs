@@ -8,6 +8,7 @@ mod context;
 mod documents;
 mod exit;
 mod line;
+mod memory;
 mod recovery;
 mod render;
 mod run;

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::args::Watching;
 use crate::context::{Context, again_line};
+use crate::memory;
 use crate::recovery;
 use crate::render;
 use crate::signals::Signals;
@@ -238,7 +239,7 @@ async fn execute(context: &Context, plan: Plan, watching: Watching) -> Result<Op
     let run = RunId::new(Timestamp::now(), std::process::id());
     let log = open_log(context, &run)?;
     if unit::place(context).await == Place::Here {
-        if let Err(failure) = unit::limit_own(context, &plan.goal).await {
+        if let Err(failure) = memory::limit_own(context, &plan.goal).await {
             // Better a backup that takes more than none.
             say(&format!("warning: its memory is not limited: {}\n", failure.message));
         }

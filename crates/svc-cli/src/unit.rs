@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use svc_core::code::Code;
-use svc_core::config::Limits;
 use svc_core::dispatch::dispatch;
 use svc_core::failure::Failure;
 use svc_core::follow::{FollowError, follow};
-use svc_core::goal::Goal;
 use svc_core::names::{RunId, UnitName};
 use svc_core::order::Order;
 use svc_core::plan::Plan;
@@ -19,6 +17,7 @@ use svc_core::systemd::{LoadState, SystemdError, TransientUnit, Value};
 use tokio::sync::mpsc;
 
 use crate::context::{Context, HASTE, search_path};
+use crate::memory;
 use crate::render;
 use crate::run::FAULTS;
 use crate::signals::Signals;
@@ -27,9 +26,6 @@ use crate::signals::Signals;
 const START: Duration = Duration::from_secs(30);
 /// What restic and svc have to end in good order; svc asks for more while it starts services again.
 const STOP: Duration = Duration::from_secs(3);
-
-/// How the names of svc's own units begin.
-const OWN: &str = "svc-";
 
 /// Where a run is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +38,7 @@ pub(crate) enum Place {
 
 /// Where a run of this process is to be done.
 pub(crate) async fn place(context: &Context) -> Place {
-    if own_unit().is_some_and(|unit| unit.starts_with(OWN)) {
+    if own().is_some() {
         return Place::Here;
     }
     match context.outside.systemd.manager_state().await {
@@ -51,11 +47,12 @@ pub(crate) async fn place(context: &Context) -> Place {
     }
 }
 
-/// The unit that this process runs in: the last part of its control group.
-fn own_unit() -> Option<String> {
+/// The unit of svc's that this process runs in: the last part of its control group.
+pub(crate) fn own() -> Option<UnitName> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    path.rsplit('/').find(|part| part.contains('.')).map(str::to_owned)
+    let unit = path.rsplit('/').find(|part| part.contains('.'))?;
+    unit.starts_with("svc-").then(|| unit.parse().ok()).flatten()
 }
 
 /// The unit of a run.
@@ -102,7 +99,7 @@ async fn unit(context: &Context, run: &RunId, plan: &Plan) -> Result<TransientUn
         ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
-    properties.extend(memory(&context.config.limits, &plan.goal));
+    properties.extend(memory::limits(&context.config.limits, &plan.goal));
     if cfg!(debug_assertions) {
         let set = |name: &str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
         properties.push(("Environment", Value::Texts([FAULTS, HASTE].into_iter().filter_map(set).collect())));
@@ -133,28 +130,6 @@ async fn recovery(
     command.push(scope.config_file.to_string_lossy().into_owned());
     command.extend((scope.kind == ScopeKind::User).then(|| "--user".to_owned()));
     Ok(vec![("ExecStopPost", Value::Command(command))])
-}
-
-/// What a backup may take of the memory. Whoever restores or starts something waits for it.
-fn memory(limits: &Limits, goal: &Goal) -> Vec<(&'static str, Value)> {
-    let is_backup = matches!(goal, Goal::Backup { .. });
-    let sizes = [("MemoryHigh", limits.memory_high), ("MemoryMax", limits.memory_max)];
-    let sizes = sizes.into_iter().filter(|_| is_backup);
-    sizes.filter_map(|(name, mib)| Some((name, Value::Number(u64::from(mib?) << 20)))).collect()
-}
-
-/// Holds the unit that this process is in to the limits, for a run that is done here.
-///
-/// # Errors
-/// When systemd refuses.
-pub(crate) async fn limit_own(context: &Context, goal: &Goal) -> Result<(), Failure> {
-    let properties = memory(&context.config.limits, goal);
-    let own = own_unit().filter(|unit| unit.starts_with(OWN));
-    let Some(unit) = own.and_then(|name| name.parse().ok()).filter(|_| !properties.is_empty()) else {
-        return Ok(());
-    };
-    let set = context.outside.systemd.set_properties(&unit, &properties).await;
-    set.map_err(|error| Failure::from(&error))
 }
 
 fn micros(span: Duration) -> u64 {

@@ -79,7 +79,8 @@ pub trait Systemd: Send + Sync {
     /// Sends a signal to a unit's main process.
     async fn kill(&self, unit: &UnitName, signal: i32) -> Result<(), SystemdError>;
 
-    /// Changes settings of a unit until it ends; of those only that systemd can change while it runs, such as `MemoryMax`.
+    /// Changes settings of a unit, until the next boot; only those that systemd can change while it runs, such as
+    /// `MemoryMax`.
     async fn set_properties(
         &self,
         unit: &UnitName,

@@ -140,12 +140,16 @@ fn a_backup_takes_no_more_of_the_machine_than_its_limits() -> Result<()> {
     // The same goes for what a timer begins, in a unit that is not svc's to make.
     server.home.check("rm /run/seen; systemctl start --wait svc-backup@local.service")?;
     assert_eq!(server.home.read("/run/seen")?, seen);
+    // systemd would keep that until the next boot.
+    server.configure("del(.limits.memoryMax)")?;
+    server.home.check("systemctl start --wait svc-backup@local.service")?;
+    assert_eq!(server.home.read("/run/seen")?, seen.replace("1572864000", "infinity"));
 
     // A service that is down for it waits for nobody.
     server.freeze_nothing()?;
     let backup = server.svc("backup local notes")?;
     assert_eq!(backup.code, 0, "{backup}");
-    assert_eq!(server.home.read("/run/seen")?, "none: prio 0\n0\n1572864000\n0\n");
+    assert_eq!(server.home.read("/run/seen")?, "none: prio 0\n0\ninfinity\n0\n");
     Ok(())
 }
 
