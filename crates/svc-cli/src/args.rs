@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use svc_core::config::Period;
 
-use crate::commands::MountExecArgs;
+use crate::commands::BecomeArgs;
 use crate::complete;
 
 mod repo;
@@ -122,9 +122,9 @@ pub(crate) enum Verb {
     /// Execute the plan in a run's directory; started by svc itself.
     #[command(hide = true)]
     Execute(ExecuteArgs),
-    /// Become a program that sees frozen copies at their original paths; started by svc itself.
+    /// Become restic, with frozen copies at their original paths and its priority; started by svc itself.
     #[command(hide = true)]
-    MountExec(MountExecArgs),
+    Become(BecomeArgs),
     /// Do what runs that died owe: start what they stopped, end what they began. Also done before every other verb.
     Recover(RecoverArgs),
     /// Find what stands in the way of a backup or a restore, each with its fix. Exit 8 if anything does.

@@ -2,6 +2,7 @@
 
 mod attach;
 mod backup;
+mod become_program;
 mod completions;
 mod config;
 mod doctor;
@@ -13,7 +14,6 @@ mod list;
 mod list_backups;
 mod logs;
 mod man;
-mod mount_exec;
 mod recover;
 mod repo;
 mod restore;
@@ -22,7 +22,7 @@ mod status;
 mod timers;
 mod tui;
 
-pub(crate) use mount_exec::MountExecArgs;
+pub(crate) use become_program::BecomeArgs;
 
 use svc_core::code::Code;
 use svc_core::config::UnknownName;
@@ -45,7 +45,7 @@ pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
         Some(Verb::Attach(args)) => attach::attach(&load()?, &args).await,
         Some(Verb::Cancel(args)) => attach::cancel(&load()?, &args),
         Some(Verb::Execute(args)) => execute::run(global, &args).await,
-        Some(Verb::MountExec(args)) => mount_exec::run(&args),
+        Some(Verb::Become(args)) => become_program::run(&args),
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
         Some(Verb::Forget(args)) => forget::run(&load()?, &args).await,

@@ -133,9 +133,9 @@ fn look_at_processes(name: &str, known: &mut HashMap<u32, Vec<u8>>, found: &Foun
     }
 }
 
-/// Whether a process is svc's own in the instant before it becomes restic, with frozen copies in their places.
+/// Whether a process is svc's own in the instant before it becomes restic.
 fn becomes_restic(arguments: &[u8]) -> bool {
-    arguments.split(|&byte| byte == 0).nth(1) == Some(b"mount-exec")
+    arguments.split(|&byte| byte == 0).nth(1) == Some(b"become")
 }
 
 /// Whether a process is restic, or was started by one.

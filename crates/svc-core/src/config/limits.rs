@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::decode::{Decoder, Fields, Node};
 use super::scalar::{number, one_of};
 
-/// How far restic steps back in a backup, unless a service is down for it, and how much memory the backup's unit may use, a
-/// timer's as well. systemd's own words; `nice` and `ionice` do it and are looked for in `PATH`.
+/// How far restic steps back while it saves and forgets, unless a service is down for it, and how much memory a backup's unit
+/// may use, a timer's as well. systemd's own words; `ioClass` and `ioPriority` need `ionice`, of util-linux.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use tokio::sync::{OnceCell, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::helper;
 use super::installed::{find, version};
 use super::limits::Limits;
 use super::outcome::kind;
-use super::priority::step_back;
 use super::process::{Ended, Job, Sink, Stop, run};
 use super::repository::Locking;
 use super::version_note;
@@ -37,7 +37,8 @@ pub struct ResticSettings {
     pub cache_dir: PathBuf,
     /// Where restic keeps packs that are not full yet; nothing: `/tmp`.
     pub temp_dir: Option<PathBuf>,
-    /// svc's own binary, which puts frozen copies over the original paths; nothing: they cannot be read.
+    /// svc's own binary, which becomes restic with frozen copies over the original paths and with its priority; nothing:
+    /// no copy can be read, and restic steps back for nobody.
     pub helper: Option<PathBuf>,
     /// How far it steps back where nobody waits for it.
     pub priority: config::Limits,
@@ -152,27 +153,9 @@ impl ResticProgram {
         let variables: Vec<_> =
             access.variables().iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
         let job = self.job(program, verb, arguments, &variables, access.redactor().clone());
-        let (limits, path) = (&self.settings.priority, &self.settings.path);
-        let job = if steps_back { step_back(job, limits, path) } else { job };
-        let job = if binds.is_empty() { job } else { self.covered(job, binds)? };
+        let priority = steps_back.then_some(&self.settings.priority);
+        let job = helper::through(self.settings.helper.as_deref(), &helper::Wanted { binds, priority }, job)?;
         run(Job { stdin, told, ..job }, sink, cancel).await.map_err(|error| spawn(&error))
-    }
-
-    /// The same through svc's own binary, which puts the copies in their places and then becomes restic: its process is
-    /// the one that is watched and signalled.
-    fn covered(&self, job: Job, binds: &[Bind]) -> Result<Job, ResticError> {
-        let Some(helper) = &self.settings.helper else {
-            return Err(ResticError::Spawn { reason: "frozen copies cannot be read here".to_owned() });
-        };
-        let pair = |bind: &Bind| [OsString::from("--bind"), bind.from.clone().into(), bind.to.clone().into()];
-        let mut arguments = vec![OsString::from("mount-exec")];
-        arguments.extend(binds.iter().flat_map(pair));
-        arguments.extend(["--".into(), job.program.into()]);
-        arguments.extend(job.arguments);
-        let mut environment = job.environment;
-        // Directories of a new snapshot have a new device, and would be stored anew each night.
-        environment.push(("RESTIC_FEATURES".to_owned(), "device-id-for-hardlinks=true".into()));
-        Ok(Job { program: helper.clone(), arguments, environment, ..job })
     }
 
     /// Runs restic; everything but its code 0 is an error.

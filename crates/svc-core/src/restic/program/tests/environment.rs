@@ -151,25 +151,18 @@ async fn a_repository_that_cannot_be_used_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn it_steps_back_with_what_is_installed_unless_a_service_waits_for_it() {
-    let script =
-        format!("read -r line < /proc/$$/stat; set -- $line; echo ${{19}} > \"$HOME/nice\"; summary {ID}");
-    let mut wire = wire(&script);
+async fn it_steps_back_by_svcs_own_binary_unless_a_service_waits_for_it() {
+    let mut wire = wire(&format!("summary {ID}"));
+    let helper = wire.home.path().join("helper");
+    std::fs::write(&helper, "#!/bin/sh\nwhile [ \"$1\" != -- ]; do echo \"$1\" >> \"$HOME/told\"; shift; done\nshift; exec \"$@\"\n")
+        .unwrap();
+    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    wire.restic.settings.helper = Some(helper);
     wire.restic.settings.priority.nice = 3;
-    wire.backup().await.unwrap();
-    assert_eq!(wire.file("nice"), "3\n");
-
-    let waited_for = BackupRequest { is_waited_for: true, ..request() };
     let progress = watch::Sender::new(Progress::default());
+    let waited_for = BackupRequest { is_waited_for: true, ..request() };
     wire.restic.backup(&local(), &waited_for, &progress, &CancellationToken::new()).await.unwrap();
-    assert_eq!(wire.file("nice"), "0\n");
-
-    // `cat` is for the script.
-    let bin = wire.home.path().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    std::os::unix::fs::symlink("/bin/cat", bin.join("cat")).unwrap();
-    std::fs::remove_file(wire.home.path().join("nice")).unwrap();
-    wire.restic.settings.path = bin.into();
+    assert_eq!(wire.file("told"), "");
     wire.backup().await.unwrap();
-    assert_eq!(wire.file("nice"), "0\n");
+    assert_eq!(wire.file("told"), "become\n--nice=3\n--io-class=best-effort\n--io-priority=7\n");
 }
