@@ -44,8 +44,8 @@ pub trait Freezer: Send + Sync {
     /// all that a copy lacks is there by then, too.
     async fn left_out(&self, wanted: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError>;
 
-    /// Whether sizes and times tell of each change since then of what lies at these places of a copy.
-    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces;
+    /// Whether sizes and times tell of each change since then of what restic reads there.
+    async fn traces(&self, binds: &[Bind], since: Option<Timestamp>, cancel: &CancellationToken) -> Traces;
 
     /// Removes a copy; one that is not there, or only in part, is fine.
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError>;
@@ -145,12 +145,14 @@ pub struct Wanted<'a> {
 
 /// Whether times and sizes tell of each change of a copy's files. More cannot be compared: those of a reflink copy have
 /// inodes and times of change of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Traces {
     /// They do.
     Plain,
-    /// A file may have other content and look as before.
-    Hidden,
+    /// Nobody knows since when.
+    Unknown,
+    /// A file may have other content and look as before; why, as a sentence.
+    Hidden(String),
 }
 
 /// A part of a copy, and where restic sees it.

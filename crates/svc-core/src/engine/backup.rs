@@ -162,15 +162,17 @@ impl ServiceRun<'_> {
         figures: &watch::Sender<Progress>,
         token: &CancellationToken,
     ) -> Result<BackupSummary, ResticError> {
+        let parent = self.parent(step);
         let request = BackupRequest {
             sources: step.sources.clone(),
             tags: step.tags.clone(),
             exclude: step.exclude.clone(),
             host: step.host.clone(),
-            parent: self.parent(step),
             binds: step.binds.clone(),
-            // What looks as before is read then, like all that is new.
-            ignore_inode: step.ignore_inode && self.traces == Traces::Plain,
+            // What looks as before is read then, like all that is new. Where there is no good snapshot, restic compares with
+            // another one: nobody knows what that holds.
+            ignore_inode: step.ignore_inode && parent.is_some() && self.traces == Traces::Plain,
+            parent,
             no_scan: step.pass == Pass::Cold,
             is_waited_for: !self.ledger.stopped.is_empty(),
         };

@@ -13,6 +13,7 @@ use crate::names::{RepositoryName, SnapshotId};
 use crate::plan::{BackupStep, FreezeStep, HotLeft, Pass, Step, is_hot};
 use crate::records::ServiceRecord;
 use crate::restic::BackupSummary;
+use crate::retention::SKEW;
 
 impl<'a> ServiceRun<'a> {
     /// Whether the rest of the plan makes no sense once this step failed.
@@ -71,8 +72,9 @@ impl<'a> ServiceRun<'a> {
         for copy in &step.copies {
             let frozen =
                 freezer.freeze(&Wanted { copy, parts: &parts, since }, self.engine.cancel.token()).await;
-            if frozen.map_err(|error| self.freeze_failure(&error))? == Traces::Hidden {
-                self.traces = Traces::Hidden;
+            let traces = frozen.map_err(|error| self.freeze_failure(&error))?;
+            if self.traces == Traces::Plain {
+                self.traces = traces;
             }
         }
         Ok(())
@@ -93,8 +95,8 @@ impl<'a> ServiceRun<'a> {
         Ok(())
     }
 
-    /// Beside reflink copies restic compares only what these keep: of what lies in snapshots more could be, and a change
-    /// there must not hide, either.
+    /// Beside reflink copies restic compares only what these keep: of what lies in snapshots, or is read where it is, more
+    /// could be, and a change there must not hide, either.
     pub(super) async fn look_for_hidden_changes(&mut self) {
         for step in self.freezes() {
             let is_reflinked = |bind: &&Bind| {
@@ -102,12 +104,35 @@ impl<'a> ServiceRun<'a> {
                 step.copies.iter().any(is_of)
             };
             let (reflinked, others): (Vec<&Bind>, Vec<&Bind>) = step.binds.iter().partition(is_reflinked);
-            if reflinked.is_empty() || others.is_empty() || self.traces == Traces::Hidden {
+            if reflinked.is_empty() {
                 continue;
             }
-            let places: Vec<PathBuf> = others.iter().map(|bind| bind.from.clone()).collect();
-            self.traces = self.engine.outside.freezer.traces(&places, self.parents_hold_until()).await;
+            let others: Vec<Bind> = others.into_iter().cloned().chain(self.read_in_place(step)).collect();
+            if self.traces == Traces::Plain && !others.is_empty() {
+                let (since, token) = (self.parents_hold_until(), self.engine.cancel.token());
+                self.traces = self.engine.outside.freezer.traces(&others, since, token).await;
+            }
+            if let Traces::Hidden(why) = &self.traces {
+                self.note(format!("all of it is read anew: {why}"));
+            }
         }
+    }
+
+    /// The sources that no copy stands for: dumps, and the manifest.
+    fn read_in_place(&self, frozen: &FreezeStep) -> Vec<Bind> {
+        let is_covered = |path: &PathBuf| frozen.binds.iter().any(|bind| path.starts_with(&bind.to));
+        let mut paths: Vec<&PathBuf> = self.backups().flat_map(|step| &step.sources).collect();
+        paths.sort();
+        paths.dedup();
+        let as_it_is = |path: &PathBuf| Bind { from: path.clone(), to: path.clone() };
+        paths.into_iter().filter(|path| !is_covered(path)).map(as_it_is).collect()
+    }
+
+    fn backups(&self) -> impl Iterator<Item = &'a BackupStep> + use<'a> {
+        self.plan.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Backup(step) => Some(step),
+            _ => None,
+        })
     }
 
     fn freezes(&self) -> impl Iterator<Item = &'a FreezeStep> + use<'a> {
@@ -117,18 +142,18 @@ impl<'a> ServiceRun<'a> {
         })
     }
 
-    /// The moment up to which the snapshots that restic will compare with hold each change: when their runs began.
+    /// The moment up to which the snapshots that restic will compare with hold each change: when their runs began. One that
+    /// is still to come was told by a clock that was wrong.
     fn parents_hold_until(&self) -> Option<Timestamp> {
         let record = ServiceRecord::load(&self.engine.scope.records_dir(), &self.plan.service);
+        let latest = (self.engine.now)().checked_add(SKEW).unwrap_or(Timestamp::MAX);
         let began = |(repository, parent): (&RepositoryName, &SnapshotId)| {
             let of = record.backups.get(repository)?;
             let mut attempts = of.last_good.iter().chain(&of.last_attempt);
-            attempts.find(|attempt| attempt.snapshot.as_ref() == Some(parent))?.run.began()
+            let attempt = attempts.find(|attempt| attempt.snapshot.as_ref() == Some(parent))?;
+            attempt.run.began().filter(|began| *began <= latest)
         };
-        let parents = self.plan.steps.iter().filter_map(|planned| match &planned.step {
-            Step::Backup(step) => Some((&step.repository, step.parent.as_ref()?)),
-            _ => None,
-        });
+        let parents = self.backups().filter_map(|step| Some((&step.repository, step.parent.as_ref()?)));
         parents.map(began).reduce(|one, other| Some(one?.min(other?)))?
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FreezeError, Freezer, FrozenCopy, Ground, How, Means, Part, Traces, Wanted, has_own_name, is_own,
+    Bind, FreezeError, Freezer, FrozenCopy, Ground, How, Means, Part, Traces, Wanted, has_own_name, is_own,
 };
 use crate::restic::Counts;
 
@@ -27,6 +27,7 @@ struct State {
     fails: bool,
     /// In reflink copies, and in snapshots.
     hides: [bool; 2],
+    looked_at: Vec<PathBuf>,
     left_out: Option<PathBuf>,
 }
 
@@ -75,6 +76,12 @@ impl FakeFreezer {
         self.state().hides[1] = true;
     }
 
+    /// The places beside reflink copies whose times were looked at so far.
+    #[must_use]
+    pub fn looked_at(&self) -> Vec<PathBuf> {
+        self.state().looked_at.clone()
+    }
+
     /// Every call so far that changed something.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
@@ -120,15 +127,17 @@ impl Freezer for FakeFreezer {
             return Err(FreezeError::Program { program: "fake", said: "it may not".to_owned() });
         }
         plain_copy(&copy.from, &copy.to).map_err(|source| failed(copy, source))?;
-        Ok(traces(copy.how == How::Reflink && self.state().hides[0]))
+        let is_hidden = self.state().hides[0];
+        Ok(if copy.how == How::Reflink { traces(wanted.since, is_hidden) } else { Traces::Plain })
     }
 
     async fn left_out(&self, _: &Wanted<'_>) -> Result<Option<PathBuf>, FreezeError> {
         Ok(self.state().left_out.clone())
     }
 
-    async fn traces(&self, _: &[PathBuf], _: Option<Timestamp>) -> Traces {
-        traces(self.state().hides[1])
+    async fn traces(&self, binds: &[Bind], since: Option<Timestamp>, _: &CancellationToken) -> Traces {
+        self.state().looked_at.extend(binds.iter().map(|bind| bind.to.clone()));
+        traces(since, self.state().hides[1])
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
@@ -152,8 +161,12 @@ impl Freezer for FakeFreezer {
     }
 }
 
-fn traces(hides: bool) -> Traces {
-    if hides { Traces::Hidden } else { Traces::Plain }
+fn traces(since: Option<Timestamp>, hides: bool) -> Traces {
+    match since {
+        None => Traces::Unknown,
+        Some(_) if hides => Traces::Hidden("the fake hides a change".to_owned()),
+        Some(_) => Traces::Plain,
+    }
 }
 
 fn failed(copy: &FrozenCopy, source: io::Error) -> FreezeError {

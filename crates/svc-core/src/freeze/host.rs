@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::ground::Looker;
 use super::tool::Tool;
 use super::{
-    FreezeError, Freezer, FrozenCopy, Ground, How, Part, Traces, Wanted, attributes, btrfs, is_copy_mount,
-    is_own, reflink, traces, zfs,
+    Bind, FreezeError, Freezer, FrozenCopy, Ground, How, Part, Traces, Wanted, attributes, btrfs,
+    is_copy_mount, is_own, reflink, traces, zfs,
 };
 use crate::{durable, mounts};
 
@@ -85,9 +85,10 @@ impl Freezer for HostFreezer {
         }
     }
 
-    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces {
-        let places = places.to_vec();
-        spawn_blocking(move || traces::of(&places, since)).await.unwrap_or(Traces::Hidden)
+    async fn traces(&self, binds: &[Bind], since: Option<Timestamp>, cancel: &CancellationToken) -> Traces {
+        let (binds, cancel) = (binds.to_vec(), cancel.clone());
+        let looked = spawn_blocking(move || traces::of(&binds, since, &cancel)).await;
+        looked.unwrap_or_else(|error| Traces::Hidden(format!("nobody could look ({error})")))
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {

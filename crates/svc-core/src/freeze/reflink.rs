@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::attributes::{self, Buffer};
-use super::traces::hides_a_change;
+use super::traces::{hidden, hides_a_change};
 use super::{FreezeError, Traces, Wanted, has_own_name};
+use crate::mounts;
 
 /// 50–70 µs a file: what takes longer than this was never worth it, and the service is down meanwhile.
 const LONGEST: Duration = Duration::from_mins(5);
@@ -70,6 +71,8 @@ struct Copier<'a> {
     directories: Vec<(PathBuf, PathBuf, Metadata)>,
     buffer: Buffer,
     traces: Traces,
+    /// The root is the top of a mount.
+    is_top: bool,
 }
 
 impl<'a> Copier<'a> {
@@ -85,7 +88,8 @@ impl<'a> Copier<'a> {
             linked: HashMap::new(),
             directories: Vec::new(),
             buffer: Buffer::default(),
-            traces: Traces::Plain,
+            traces: if wanted.since.is_some() { Traces::Plain } else { Traces::Unknown },
+            is_top: mounts::is_mount_point(root),
         })
     }
 
@@ -131,7 +135,18 @@ impl<'a> Copier<'a> {
         }
     }
 
+    /// Whether what is copied tells of each change.
+    fn look(&mut self, from: &Path, metadata: &Metadata) {
+        let is_asked = self.traces == Traces::Plain && !(self.is_top && from == self.root);
+        if let Some(since) = self.wanted.since.filter(|_| is_asked)
+            && hides_a_change(metadata, since)
+        {
+            self.traces = Traces::Hidden(hidden(from));
+        }
+    }
+
     fn write(&mut self, from: &Path, metadata: Metadata, to: &Path) -> io::Result<()> {
+        self.look(from, &metadata);
         if metadata.is_dir() {
             fs::create_dir(to)?;
             attributes::copy_owner(&metadata, to)?;
@@ -143,9 +158,6 @@ impl<'a> Copier<'a> {
                 return fs::hard_link(first, to);
             }
             self.linked.insert(metadata.ino(), to.to_path_buf());
-        }
-        if metadata.is_file() && self.wanted.since.is_none_or(|since| hides_a_change(&metadata, since)) {
-            self.traces = Traces::Hidden;
         }
         content(from, &metadata, to)?;
         attributes::copy(from, &metadata, to, &mut self.buffer)?;

@@ -43,7 +43,7 @@ fn hooked() -> House {
 /// The hooks that ran, and what else matters, in order.
 fn story(house: &House) -> Vec<String> {
     let word = |call: String| {
-        if let Some(unit) = call.strip_prefix("systemd transient svc-hook-r1-notes-") {
+        if let Some(unit) = call.strip_prefix("systemd transient svc-hook-20261120T120001-1-notes-") {
             return Some(unit.trim_end_matches(".service").to_owned());
         }
         call.split(' ').nth(1).filter(|word| ["stop", "start", "backup"].contains(word)).map(str::to_owned)
@@ -62,7 +62,12 @@ fn begun(event: &Event) -> Option<String> {
 }
 
 fn fail(house: &House, hook: &str, fault: SystemdFault) {
-    house.systemd.fault(JobVerb::Start, &format!("svc-hook-r1-notes-{hook}.service"), When::Always, fault);
+    house.systemd.fault(
+        JobVerb::Start,
+        &format!("svc-hook-20261120T120001-1-notes-{hook}.service"),
+        When::Always,
+        fault,
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +89,7 @@ async fn fault_35_a_pre_hook_that_fails_stops_nothing_and_only_what_ran_is_clear
 #[tokio::test(start_paused = true)]
 async fn fault_36_a_hook_that_hangs_is_ended_in_time() {
     let house = hooked();
-    let unit = "svc-hook-r1-notes-pre-1.service";
+    let unit = "svc-hook-20261120T120001-1-notes-pre-1.service";
     house.systemd.fault(JobVerb::Start, unit, When::Always, SystemdFault::Late("failed"));
     let outcome = house.run(&backup(&["notes"])).await;
     assert_eq!(outcome.code(), 16);
@@ -187,7 +192,8 @@ fn order(house: &House, wanted: &[&str]) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_first_signal_ends_what_prepares_and_no_signal_ends_what_clears_up() {
     let calls = |hook: &str| {
-        ["transient", "stop"].map(|word| format!("systemd {word} svc-hook-r1-notes-{hook}.service"))
+        ["transient", "stop"]
+            .map(|word| format!("systemd {word} svc-hook-20261120T120001-1-notes-{hook}.service"))
     };
     let ([pre, no_pre], [post, no_post]) = (calls("pre-0"), calls("post-0"));
     let is_begun = |hook: &'static str| move |event: &Event| begun(event).is_some_and(|begun| begun == hook);
@@ -216,27 +222,28 @@ async fn a_hook_that_outlives_its_run_is_ended_before_what_clears_up_begins() {
     for hook in ["pre-0", "pre-1", "post-0", "post-1"] {
         let house = hooked();
         let before = house.running();
-        let unit = format!("svc-hook-r1-notes-{hook}.service");
+        let unit = format!("svc-hook-20261120T120001-1-notes-{hook}.service");
         let fault = SystemdFault::Slow(Duration::from_secs(30));
         house.systemd.fault(JobVerb::Start, &unit, When::Nth(1), fault);
         let plan = house.plan(&backup(&["notes"])).await;
         let run = house.run_for(plan, Duration::from_secs(20)).await;
         assert_eq!(house.systemd.active(&unit), Some(ActiveState::Activating), "it did not outlive its run");
         let variables = |house: &House| {
-            let files = std::fs::read_dir(house.scope.runs_dir().join("r1"))
+            let files = std::fs::read_dir(house.scope.runs_dir().join("20261120T120001-1"))
                 .unwrap()
                 .map(|file| file.unwrap().path());
             files.filter(|file| file.extension().is_some_and(|end| end == "env")).count()
         };
         house.tap.clear();
         // As a process that is killed leaves it.
-        std::fs::write(house.scope.runs_dir().join(format!("r1/{unit}.env")), "COLOUR=red").unwrap();
+        std::fs::write(house.scope.runs_dir().join(format!("20261120T120001-1/{unit}.env")), "COLOUR=red")
+            .unwrap();
         let report = house.recover(&run, |_| false).await.unwrap();
         let calls = house.tap.calls();
         let place = |wanted: String| calls.iter().position(|call| *call == wanted);
         let ended = place(format!("systemd stop {unit}"));
         let clears_up = if hook == "pre-0" { "post-0" } else { "post-1" };
-        let begun = place(format!("systemd transient svc-hook-r1-notes-{clears_up}.service"));
+        let begun = place(format!("systemd transient svc-hook-20261120T120001-1-notes-{clears_up}.service"));
         assert!(ended.is_some() && begun > ended, "{hook}: {calls:?}");
         let again = place(format!("systemd transient {unit}"));
         assert!(hook.starts_with("pre") || again > ended, "{hook} is not done anew: {calls:?}");
@@ -307,11 +314,11 @@ async fn a_hook_in_a_container_is_run_by_the_engine_that_is_configured() {
 async fn what_a_hook_gets_to_know_is_in_a_file_of_roots_and_not_in_the_unit() {
     let house = hooked();
     let runs = house.scope.runs_dir();
-    let file = runs.join("r1/svc-hook-r1-notes-pre-0.service.env");
+    let file = runs.join("20261120T120001-1/svc-hook-20261120T120001-1-notes-pre-0.service.env");
     let seen = Arc::new(Mutex::new(None));
     let (saw, path) = (Arc::clone(&seen), file.clone());
     house.tap.watch(move |call| {
-        if call == "systemd transient svc-hook-r1-notes-pre-0.service" {
+        if call == "systemd transient svc-hook-20261120T120001-1-notes-pre-0.service" {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             *saw.lock().unwrap() = Some((mode, std::fs::read_to_string(&path).unwrap()));
         }

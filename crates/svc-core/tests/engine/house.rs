@@ -187,8 +187,8 @@ impl House {
 
     /// Where the log of the next run will be.
     pub(crate) fn next_log(&self) -> PathBuf {
-        let next = self.runs.load(Ordering::Relaxed) + 1;
-        self.scope.runs_dir().join(format!("r{next}")).join("log.jsonl")
+        let next = run_id(self.runs.load(Ordering::Relaxed) + 1);
+        self.scope.runs_dir().join(format!("{next}/log.jsonl"))
     }
 
     /// What cancels the next run.
@@ -233,7 +233,7 @@ impl House {
         clock: fn() -> Timestamp,
         mut watch: impl FnMut(&Event, &Cancel),
     ) -> Outcome {
-        let run = self.next_run();
+        let run = run_id(self.runs.fetch_add(1, Ordering::Relaxed) + 1);
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let path = log.path().to_path_buf();
         let (events, mut seen) = mpsc::unbounded_channel();
@@ -260,7 +260,7 @@ impl House {
     /// Runs until the process dies: at the first event for which `dies` says so, or over an order that the tap was told.
     /// Returns the run; nothing: it came to its end before.
     pub(crate) async fn run_and_die(&self, plan: Plan, dies: impl FnMut(&Event) -> bool) -> Option<RunId> {
-        let run = self.next_run();
+        let run = run_id(self.runs.fetch_add(1, Ordering::Relaxed) + 1);
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let (events, seen) = mpsc::unbounded_channel();
         let (recorder, thread) = Recorder::start(run.clone(), log, noon, events);
@@ -299,10 +299,6 @@ impl House {
                 report = &mut work => return Ok(report),
             }
         }
-    }
-
-    fn next_run(&self) -> RunId {
-        format!("r{}", self.runs.fetch_add(1, Ordering::Relaxed) + 1).parse().unwrap()
     }
 
     fn engine(&self, run: &RunId, recorder: Recorder) -> Engine {
@@ -349,6 +345,11 @@ pub(crate) fn never(_: &Event) -> bool {
 
 pub(crate) fn noon() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+/// The runs begin a second after each other.
+fn run_id(number: u32) -> RunId {
+    format!("20261120T1200{number:02}-{number}").parse().unwrap()
 }
 
 pub(crate) fn service(name: &str) -> ServiceName {

@@ -247,7 +247,7 @@ async fn a_log_that_is_cut_at_any_byte_names_all_that_may_be_down() {
     for cut in 0..text.len() {
         let events = run_log::parse(&text[..cut]);
         // What was stopped and not started is among what the recovery starts.
-        let down: Vec<_> = svc_core::history::cut_off(&"r2".parse().unwrap(), &events);
+        let down: Vec<_> = svc_core::history::cut_off(&"20261120T120002-2".parse().unwrap(), &events);
         let down: Vec<_> = down.into_iter().flat_map(|cut| cut.down).collect();
         let Some(recovery) = recover(&events, noon()) else {
             assert!(down.is_empty() && events.is_empty());

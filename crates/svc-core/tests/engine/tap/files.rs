@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
+use svc_core::freeze::{Bind, FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use super::{Mishap, Tapped};
@@ -32,8 +32,8 @@ impl Freezer for Tapped<dyn Freezer> {
         self.tap.through("files look".to_owned(), file_error, self.inner.left_out(wanted)).await
     }
 
-    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces {
-        self.inner.traces(places, since).await
+    async fn traces(&self, binds: &[Bind], since: Option<Timestamp>, cancel: &CancellationToken) -> Traces {
+        self.inner.traces(binds, since, cancel).await
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
