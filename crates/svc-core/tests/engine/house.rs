@@ -233,7 +233,7 @@ impl House {
         clock: fn() -> Timestamp,
         mut watch: impl FnMut(&Event, &Cancel),
     ) -> Outcome {
-        let run = run_id(self.runs.fetch_add(1, Ordering::Relaxed) + 1);
+        let run = self.next_run();
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let path = log.path().to_path_buf();
         let (events, mut seen) = mpsc::unbounded_channel();
@@ -260,7 +260,7 @@ impl House {
     /// Runs until the process dies: at the first event for which `dies` says so, or over an order that the tap was told.
     /// Returns the run; nothing: it came to its end before.
     pub(crate) async fn run_and_die(&self, plan: Plan, dies: impl FnMut(&Event) -> bool) -> Option<RunId> {
-        let run = run_id(self.runs.fetch_add(1, Ordering::Relaxed) + 1);
+        let run = self.next_run();
         let log = RunLog::create(&self.scope.runs_dir(), &run).unwrap();
         let (events, seen) = mpsc::unbounded_channel();
         let (recorder, thread) = Recorder::start(run.clone(), log, noon, events);
@@ -299,6 +299,10 @@ impl House {
                 report = &mut work => return Ok(report),
             }
         }
+    }
+
+    fn next_run(&self) -> RunId {
+        run_id(self.runs.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn engine(&self, run: &RunId, recorder: Recorder) -> Engine {
