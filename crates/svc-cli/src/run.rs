@@ -279,10 +279,16 @@ pub(crate) async fn perform<T>(
         path: context.path.to_string_lossy().into_owned(),
         faults: Arc::new(faults()),
     };
-    // The engine must be gone when its work is done: it holds the recorder open.
-    let report = dispatch(work(engine), seen, render::choose(context.choice()), Timestamp::now).await;
+    let run = async {
+        // The engine must be gone when its work is done: it holds the recorder open.
+        let report = work(engine).await;
+        // From here on no more time is asked for, and a signal means that nobody is to be waited for.
+        signals.abort();
+        report
+    };
+    let renderers = render::choose(context.choice());
+    let report = dispatch(run, seen, renderers, Timestamp::now, Signals::any()).await;
     thread.join();
-    signals.abort();
     report
 }
 

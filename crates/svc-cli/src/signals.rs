@@ -22,6 +22,14 @@ impl Signals {
         })
     }
 
+    /// Ends at the next one, whichever it is.
+    pub(crate) async fn any() {
+        match Self::listen() {
+            Ok(mut signals) => _ = signals.next().await,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// The next one.
     pub(crate) async fn next(&mut self) -> Code {
         tokio::select! {

@@ -164,7 +164,7 @@ pub(crate) async fn show(
             failure = heed(context, run, on_interrupt) => Err(failure),
         }
     };
-    dispatch(work, seen, render::choose(context.choice()), jiff::Timestamp::now).await
+    dispatch(work, seen, render::choose(context.choice()), jiff::Timestamp::now, Signals::any()).await
 }
 
 fn lost(error: &FollowError, run: &RunId) -> Failure {

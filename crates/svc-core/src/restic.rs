@@ -237,7 +237,7 @@ pub struct BackupRequest {
     pub parent: Option<SnapshotId>,
     /// Frozen copies that it reads in the place of the sources, those above first.
     pub binds: Vec<Bind>,
-    /// Inodes and change times say nothing, for the copies have their own.
+    /// Inodes and change times are not compared, for some of the copies have their own.
     pub ignore_inode: bool,
     /// Nobody waits for an estimate of how much there is.
     pub no_scan: bool,

@@ -51,7 +51,7 @@ pub fn choose<'a>(
         SnapshotChoice::Latest => newest(now)
             .ok_or_else(|| {
                 let failure = none(format!("repository `{repository}` has no good snapshot of `{name}`"));
-                let is_early = own.iter().any(|snapshot| snapshot.time > now);
+                let is_early = own.iter().filter(good).any(|snapshot| snapshot.time > now);
                 let early = is_early.then_some("those from the future do not count: is the clock right?");
                 early.into_iter().fold(failure, Failure::because)
             })

@@ -180,7 +180,7 @@ pub struct BackupStep {
     /// Frozen copies that are read in the place of the sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub binds: Vec<Bind>,
-    /// The copies have inodes and change times of their own, which say nothing.
+    /// Some of the copies have inodes and change times of their own, so that those of no file are compared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignore_inode: bool,
     /// Whether it is all, or a part of two.

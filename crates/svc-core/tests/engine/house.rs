@@ -11,7 +11,7 @@ use svc_core::config::{Config, Service};
 use svc_core::docker::ContainerState;
 use svc_core::engine::Engine;
 use svc_core::event::Event;
-use svc_core::goal::{Goal, SnapshotChoice};
+use svc_core::goal::Goal;
 use svc_core::names::{RepositoryName, RunId, ServiceName};
 use svc_core::observe::{Observed, Probe, observe};
 use svc_core::outside::Outside;
@@ -29,11 +29,13 @@ use svc_core::testing::{FakeDocker, FakeFreezer, FakeSystemd};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+pub(crate) use self::goals::{backup, backup_to, restart, restore, start, stop};
 use crate::tap::Tap;
 
 mod build;
 mod death;
 mod freezing;
+mod goals;
 
 const UNITS: [&str; 5] = [
     "docker-compose-archive.service",
@@ -343,7 +345,7 @@ trait Pipe: Sized {
 impl Pipe for Report {}
 
 /// Of a run that dies at no event of its own.
-pub(crate) fn never(_: &Event) -> bool {
+pub(crate) const fn never(_: &Event) -> bool {
     false
 }
 
@@ -366,36 +368,4 @@ pub(crate) fn repository(name: &str) -> RepositoryName {
 
 fn services(names: &[&str]) -> Vec<ServiceName> {
     names.iter().map(|name| service(name)).collect()
-}
-
-/// A backup to `local`.
-pub(crate) fn backup(names: &[&str]) -> Goal {
-    backup_to(&["local"], names)
-}
-
-pub(crate) fn backup_to(repositories: &[&str], names: &[&str]) -> Goal {
-    let repositories = repositories.iter().map(|name| repository(name)).collect();
-    Goal::Backup { repositories, services: services(names) }
-}
-
-/// The restore of the latest snapshot in `local`.
-pub(crate) fn restore(names: &[&str]) -> Goal {
-    Goal::Restore {
-        repository: repository("local"),
-        services: services(names),
-        snapshot: SnapshotChoice::Latest,
-        start: false,
-    }
-}
-
-pub(crate) fn start(names: &[&str]) -> Goal {
-    Goal::Start { services: services(names) }
-}
-
-pub(crate) fn stop(names: &[&str]) -> Goal {
-    Goal::Stop { services: services(names) }
-}
-
-pub(crate) fn restart(names: &[&str], recreate: bool) -> Goal {
-    Goal::Restart { services: services(names), recreate }
 }

@@ -123,5 +123,5 @@ async fn the_dispatch_shows_a_run_on_it() {
         }
     };
     let screen: Box<dyn Renderer> = Box::new(screen(80, 14));
-    dispatch(run, seen, vec![screen], jiff::Timestamp::now).await;
+    dispatch(run, seen, vec![screen], jiff::Timestamp::now, std::future::pending()).await;
 }

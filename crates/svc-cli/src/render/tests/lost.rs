@@ -1,3 +1,4 @@
+use std::future::{pending, ready};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as gate};
@@ -52,7 +53,7 @@ async fn a_broken_pipe_drops_its_renderer_and_the_run_goes_on() {
         Box::new(Json::new(Head::default())),
         Box::new(Json::new(paper.clone())),
     ];
-    assert_eq!(dispatch(run, seen, renderers, || Timestamp::UNIX_EPOCH).await, "done");
+    assert_eq!(dispatch(run, seen, renderers, || Timestamp::UNIX_EPOCH, pending()).await, "done");
     assert_eq!(
         head.0.load(Ordering::Relaxed),
         2,
@@ -83,6 +84,22 @@ impl Write for Still {
 }
 
 #[tokio::test]
+async fn a_run_that_is_over_waits_for_nobody_who_was_told_to_end() {
+    let (events, seen) = mpsc::unbounded_channel();
+    let (tell, go_on) = gate::channel();
+    let in_vain = Arc::new(AtomicUsize::new(0));
+    let run = async move {
+        for event in backup() {
+            events.send(event).unwrap();
+        }
+    };
+    let still: Vec<Box<dyn Renderer>> =
+        vec![Box::new(Json::new(Still { go_on, in_vain: Arc::clone(&in_vain) }))];
+    dispatch(run, seen, still, || Timestamp::UNIX_EPOCH, ready(())).await;
+    assert!(tell.send(()).is_ok() && in_vain.load(Ordering::Relaxed) == 0, "it waited until all was shown");
+}
+
+#[tokio::test]
 async fn a_terminal_that_stands_still_holds_no_run_up() {
     let (events, seen) = mpsc::unbounded_channel();
     let (tell, go_on) = gate::channel();
@@ -96,6 +113,6 @@ async fn a_terminal_that_stands_still_holds_no_run_up() {
         tell.send(()).unwrap();
     };
     let still = Still { go_on, in_vain: Arc::clone(&in_vain) };
-    dispatch(run, seen, vec![Box::new(Json::new(still))], || Timestamp::UNIX_EPOCH).await;
+    dispatch(run, seen, vec![Box::new(Json::new(still))], || Timestamp::UNIX_EPOCH, pending()).await;
     assert_eq!(in_vain.load(Ordering::Relaxed), 0);
 }

@@ -1,6 +1,7 @@
 //! Logs of made-up restores and of their recoveries, cut at any byte: trees come to one side, and nothing starts before.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,7 +23,8 @@ use crate::report::ServiceReport;
 enum Turn {
     Well,
     Back,
-    Stuck,
+    /// So many stay on the wrong side.
+    Stuck(usize),
 }
 
 /// A made-up restore: what ran, how it goes, and where its log and those of two recoveries are cut.
@@ -35,7 +37,8 @@ struct Made {
 }
 
 fn made() -> impl Strategy<Value = Made> {
-    let turn = prop_oneof![4 => Just(Turn::Well), 1 => Just(Turn::Back), 1 => Just(Turn::Stuck)];
+    let turn =
+        prop_oneof![4 => Just(Turn::Well), 1 => Just(Turn::Back), 1 => (1..=2_usize).prop_map(Turn::Stuck)];
     let failures = vec(proptest::bool::weighted(0.1), 48);
     (vec(any::<bool>(), 1..4), vec(turn, 8), failures, any::<[Index; 3]>())
         .prop_map(|(ran, turns, failures, cuts)| Made { ran, turns, failures, cuts })
@@ -57,6 +60,8 @@ struct Known {
     trees: Trees,
     began: bool,
     failed: bool,
+    /// Those that could not be put back.
+    stuck: Vec<PathBuf>,
     ran: Vec<Target>,
     down: BTreeSet<Target>,
     /// How it ended, unless somebody began anew.
@@ -65,8 +70,15 @@ struct Known {
 
 impl Known {
     fn of(bodies: &[Body]) -> Self {
-        let (ran, down) = (Vec::new(), BTreeSet::new());
-        let blank = Self { trees: Trees::Old, began: false, failed: false, ran, down, ended: None };
+        let blank = Self {
+            trees: Trees::Old,
+            began: false,
+            failed: false,
+            stuck: Vec::new(),
+            ran: Vec::new(),
+            down: BTreeSet::new(),
+            ended: None,
+        };
         bodies.iter().fold(blank, Self::heed)
     }
 
@@ -87,7 +99,10 @@ impl Known {
             Body::Exchanged { .. } => self.trees = Trees::New,
             Body::PuttingBack { .. } => self.trees = Trees::GoingBack,
             Body::PutBack { .. } => self.trees = Trees::Old,
-            Body::Mixed { .. } => self.trees = Trees::Mixed,
+            Body::Mixed { stuck, .. } => {
+                self.trees = Trees::Mixed;
+                self.stuck.clone_from(stuck);
+            }
             Body::ServiceFinished { report } => self.ended = Some(report.code),
             _ => {}
         }
@@ -109,8 +124,12 @@ impl Known {
 }
 
 fn trees() -> Vec<Tree> {
-    let pair = ExchangePair { live: "/srv/notes".into(), staged: "/srv/.svc-stage-notes/srv/notes".into() };
-    vec![Tree { pair, old: Some(1), new: 2 }]
+    let tree = |name: &str| {
+        let (live, staged) =
+            (format!("/srv/{name}").into(), format!("/srv/.svc-stage-notes/srv/{name}").into());
+        Tree { pair: ExchangePair { live, staged }, old: Some(1), new: 2 }
+    };
+    vec![tree("notes"), tree("pictures")]
 }
 
 /// Whoever works on the service, and writes down what it does.
@@ -191,10 +210,14 @@ impl<'a> Worker<'a> {
     /// Trees change sides, and all went well; or they are told to be on the old side, or on none.
     fn turn(&mut self, well: Body) -> bool {
         let is_way_back = matches!(well, Body::PutBack { .. });
-        let turn = self.turns.next().unwrap_or(Turn::Well);
+        let (turn, known) = (self.turns.next().unwrap_or(Turn::Well), self.known());
+        let all = || trees().into_iter().map(|tree| tree.pair.live).collect();
+        let left: Vec<PathBuf> = if known.stuck.is_empty() { all() } else { known.stuck };
         self.log.push(match turn {
             Turn::Back if !is_way_back => Body::PutBack { service: notes() },
-            Turn::Stuck => Body::Mixed { service: notes(), stuck: vec!["/srv/notes".into()] },
+            Turn::Stuck(count) => {
+                Body::Mixed { service: notes(), stuck: left.into_iter().take(count).collect() }
+            }
             Turn::Well | Turn::Back => well,
         });
         turn == Turn::Well || (is_way_back && turn == Turn::Back)
@@ -270,6 +293,11 @@ fn check(events: &[Event], recovery: &Recovery) -> Result<(), TestCaseError> {
     prop_assert_eq!(unfinished.ledger.is_unsettled(), known.is_unsettled(), "{:?}", known);
     let down: Vec<Target> = known.down.iter().cloned().collect();
     prop_assert_eq!(sorted(owed(recovery)), down);
+
+    if known.trees == Trees::Mixed {
+        let left: Vec<&PathBuf> = unfinished.ledger.exchanged.iter().map(|tree| &tree.pair.live).collect();
+        prop_assert_eq!(left, known.stuck.iter().collect::<Vec<_>>());
+    }
 
     let steps = &unfinished.plan.steps;
     let exchange = place(steps, |step| matches!(step, Step::Exchange { .. }));
