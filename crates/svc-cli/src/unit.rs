@@ -26,6 +26,8 @@ use crate::signals::Signals;
 const START: Duration = Duration::from_secs(30);
 /// What restic and svc have to end in good order; svc asks for more while it starts services again.
 const STOP: Duration = Duration::from_secs(3);
+/// Longer than any service may take to start again.
+const RECOVER: Duration = Duration::from_hours(1);
 
 /// Where a run is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,36 +102,49 @@ async fn unit(context: &Context, run: &RunId, plan: &Plan) -> Result<TransientUn
         ("WorkingDirectory", Value::Text("/".to_owned())),
     ];
     properties.extend(memory::limits(&context.config.limits, &plan.goal));
-    if cfg!(debug_assertions) {
-        let set = |name: &str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
-        properties.push(("Environment", Value::Texts([FAULTS, HASTE].into_iter().filter_map(set).collect())));
-    }
-    properties.extend(recovery(context, run, program).await?);
-    Ok(TransientUnit { name: name(run)?, properties })
+    properties.extend(environment());
+    let (recovers, made) = recovery(context, run, program).await?;
+    // In a control group of its own: it begins also when all of the run's was killed.
+    let recovers = Value::Texts(vec![recovers.to_string()]);
+    properties.extend([("OnFailure", recovers.clone()), ("OnSuccess", recovers)]);
+    Ok(TransientUnit { name: name(run)?, properties, auxiliary: made.into_iter().collect() })
 }
 
-/// What is done when the run has ended, however it did.
+/// What tests tell a run.
+fn environment() -> Option<(&'static str, Value)> {
+    let set = |name: &str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
+    let texts = || Value::Texts([FAULTS, HASTE].into_iter().filter_map(set).collect());
+    cfg!(debug_assertions).then(|| ("Environment", texts()))
+}
+
+/// The unit that does what is owed when the run has ended, however it did; and how to make it, if the shipped one is not
+/// there, or does not know this place.
 async fn recovery(
     context: &Context,
     run: &RunId,
     program: String,
-) -> Result<Vec<(&'static str, Value)>, Failure> {
+) -> Result<(UnitName, Option<TransientUnit>), Failure> {
     let scope = &context.scope;
-    let unit: UnitName = format!("svc-recover@{run}.service")
-        .parse()
-        .map_err(|error| Failure::from_error(Code::Internal, &error))?;
-    let known = context.outside.systemd.units(std::slice::from_ref(&unit)).await;
+    let unit = |name: String| name.parse().map_err(|error| Failure::from_error(Code::Internal, &error));
+    let shipped: UnitName = unit(format!("svc-recover@{run}.service"))?;
+    let known = context.outside.systemd.units(std::slice::from_ref(&shipped)).await;
     let is_installed = known.is_ok_and(|units| units.iter().any(|unit| unit.load == LoadState::Loaded));
-    // Its file knows only the usual places.
     if is_installed && context.is_at_usual_place() {
-        // In a control group of its own: it begins also when all of the run's was killed.
-        let unit = Value::Texts(vec![unit.to_string()]);
-        return Ok(vec![("OnFailure", unit.clone()), ("OnSuccess", unit)]);
+        return Ok((shipped, None));
     }
     let mut command = vec![program, "recover".to_owned(), run.to_string(), "--config".to_owned()];
     command.push(scope.config_file.to_string_lossy().into_owned());
     command.extend((scope.kind == ScopeKind::User).then(|| "--user".to_owned()));
-    Ok(vec![("ExecStopPost", Value::Command(command))])
+    let name: UnitName = unit(format!("svc-recover-{run}.service"))?;
+    let properties = vec![
+        ("Description", Value::Text(format!("Bring to its end what svc run {run} began"))),
+        ("Type", Value::Text("oneshot".to_owned())),
+        ("ExecStart", Value::Command(command)),
+        ("TimeoutStartUSec", Value::Number(micros(RECOVER))),
+        ("CollectMode", Value::Text("inactive-or-failed".to_owned())),
+        ("WorkingDirectory", Value::Text("/".to_owned())),
+    ];
+    Ok((name.clone(), Some(TransientUnit { name, properties, auxiliary: Vec::new() })))
 }
 
 fn micros(span: Duration) -> u64 {

@@ -54,6 +54,23 @@ fn fault_01_a_container_that_still_stops_when_the_run_dies_runs_again() -> Resul
     Ok(())
 }
 
+#[test]
+fn fault_01_a_run_by_another_configuration_that_dies_with_all_of_its_group_leaves_nothing_down() -> Result<()>
+{
+    let Some(server) = Homeserver::for_test()? else { return Ok(()) };
+    let (home, before) = (&server.home, server.runs()?);
+    server.freeze_nothing()?;
+    server.make_backups_fail(WAIT)?;
+    home.check("cp /etc/svc/services.json /root/other.json")?;
+    let run = home.check("svc --config /root/other.json backup local paperless --detach")?;
+    server.wait_until_down()?;
+    home.check(&format!("systemctl kill -s KILL svc-run-{}", run.trim()))?;
+    ensure!(wait::until(LIMIT, || Ok(server.runs()? == before))?, "something is down");
+    let units = format!("systemctl list-units --all --no-legend 'svc-*{}*'", run.trim());
+    ensure!(wait::until(LIMIT, || Ok(home.check(&units)?.is_empty()))?, "its units are left");
+    Ok(())
+}
+
 /// The names in these targets of a log.
 fn names(targets: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
     let name = |target: Value| Some(target.as_object()?.values().next()?.as_str()?.to_owned());

@@ -203,7 +203,7 @@ impl ServiceRun<'_> {
         if !files.is_empty() {
             properties.push(("EnvironmentFiles", Value::EnvironmentFiles(files)));
         }
-        Ok(TransientUnit { name, properties })
+        Ok(TransientUnit { name, properties, auxiliary: Vec::new() })
     }
 
     /// Ends when a hook of this kind is not to go on.

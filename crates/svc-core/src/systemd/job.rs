@@ -53,14 +53,18 @@ pub(super) async fn start_transient(
     unit: &TransientUnit,
     output: Option<OwnedFd>,
 ) -> zbus::Result<JobResult> {
-    let mut properties: Vec<(&str, Variant<'_>)> =
-        unit.properties.iter().map(|(name, value)| (*name, value.variant())).collect();
+    let mut properties = settings(unit);
     for name in ["StandardOutputFileDescriptor", "StandardErrorFileDescriptor"] {
         properties.extend(output.as_ref().map(|fd| (name, Variant::from(Fd::from(fd.as_fd())))));
     }
-    let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
+    let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> =
+        unit.auxiliary.iter().map(|unit| (unit.name.as_str(), settings(unit))).collect();
     let body = (unit.name.as_str(), "fail", properties, auxiliary);
     removed(link, link.manager("StartTransientUnit", &body)).await
+}
+
+fn settings(unit: &TransientUnit) -> Vec<(&str, Variant<'_>)> {
+    unit.properties.iter().map(|(name, value)| (*name, value.variant())).collect()
 }
 
 /// Asks for a job and waits for that very job to be removed. Has no deadline of its own; dropped in the middle, it

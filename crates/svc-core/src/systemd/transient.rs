@@ -11,6 +11,8 @@ pub struct TransientUnit {
     pub name: UnitName,
     /// Its settings, by the names that D-Bus has for them: `TimeoutStopUSec`, not `TimeoutStopSec`.
     pub properties: Vec<(&'static str, Value)>,
+    /// Made with it and not started, so that its settings can name them: what is to be done when it ends.
+    pub auxiliary: Vec<TransientUnit>,
 }
 
 /// What a setting is set to.
