@@ -158,14 +158,14 @@ impl ServiceRecord {
         kept::save(self, &file(directory, service), now)
     }
 
-    /// Adds a backup, good or not.
-    pub fn add(&mut self, repository: &RepositoryName, attempt: Attempt) {
+    /// Adds a backup, good or not, and what went wrong beside it: that makes the attempt worse, and its snapshot not.
+    pub fn add(&mut self, repository: &RepositoryName, attempt: Attempt, beside: Code) {
         let record = self.backups.entry(repository.clone()).or_default();
         record.doubts.add(&attempt);
         if attempt.snapshot.is_some() && attempt.code == Code::Ok {
             record.last_good = Some(attempt.clone());
         }
-        record.last_attempt = Some(attempt);
+        record.last_attempt = Some(Attempt { code: Code::worst([attempt.code, beside]), ..attempt });
     }
 
     /// Takes in which snapshots are gone.
@@ -208,8 +208,11 @@ mod tests {
         let moment = |text: &str| -> Timestamp { text.parse().unwrap() };
         let mut record = ServiceRecord::default();
         let run = RunId::new(moment("2026-11-20T03:00:07.5Z"), 12);
-        record
-            .add(&local, Attempt { run, at: moment("2026-11-20T04:00:00Z"), ..attempt(Code::Failed, None) });
+        record.add(
+            &local,
+            Attempt { run, at: moment("2026-11-20T04:00:00Z"), ..attempt(Code::Failed, None) },
+            Code::Ok,
+        );
         for (time, is_doubtful) in [
             ("2026-11-20T03:00:06Z", false),
             ("2026-11-20T03:00:07.4Z", true),
@@ -236,9 +239,9 @@ mod tests {
     #[test]
     fn a_failure_does_not_forget_the_last_good_backup() {
         let (mut record, local) = (ServiceRecord::default(), "local".parse().unwrap());
-        record.add(&local, attempt(Code::Ok, Some('a')));
-        record.add(&local, attempt(Code::Partial, Some('b')));
-        record.add(&local, attempt(Code::Failed, None));
+        record.add(&local, attempt(Code::Ok, Some('a')), Code::Ok);
+        record.add(&local, attempt(Code::Partial, Some('b')), Code::Ok);
+        record.add(&local, attempt(Code::Failed, None), Code::Ok);
         let backups = &record.backups[&local];
         assert_eq!(backups.last_good, Some(attempt(Code::Ok, Some('a'))));
         assert_eq!(backups.last_attempt, Some(attempt(Code::Failed, None)));
@@ -252,7 +255,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let service = "notes".parse().unwrap();
         let mut record = ServiceRecord::default();
-        record.add(&"local".parse().unwrap(), attempt(Code::Ok, Some('a')));
+        record.add(&"local".parse().unwrap(), attempt(Code::Ok, Some('a')), Code::Ok);
         let records = directory.path().join("records");
         record.save(&records, &service, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(ServiceRecord::load(&records, &service), record);
@@ -268,8 +271,8 @@ mod tests {
         for count in 0..3 * i64::try_from(SPANS_KEPT).unwrap() {
             let id = format!("{count:064x}").parse().unwrap();
             let partial = Attempt { snapshot: Some(id), ..attempt(Code::Partial, None) };
-            record.add(&local, partial);
-            record.add(&local, Attempt { at: night(count), ..attempt(Code::Unreachable, None) });
+            record.add(&local, partial, Code::Ok);
+            record.add(&local, Attempt { at: night(count), ..attempt(Code::Unreachable, None) }, Code::Ok);
         }
         let first: SnapshotId = "0".repeat(64).parse().unwrap();
         let by_id = Snapshot { id: first.clone(), ..snapshot('a', Timestamp::MIN) };

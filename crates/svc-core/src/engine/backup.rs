@@ -217,7 +217,7 @@ impl ServiceRun<'_> {
                 let new: Vec<_> = own.filter(|repository| !self.is_recorded(record, repository)).collect();
                 for repository in new {
                     for attempt in self.attempts(repository) {
-                        record.add(repository, attempt);
+                        record.add(repository, attempt, self.beside);
                     }
                     self.note_held(record, repository);
                 }
@@ -263,8 +263,9 @@ impl ServiceRun<'_> {
         self.resumed && last.is_some_and(|last| last.run >= self.engine.run)
     }
 
+    /// Nobody knows under a configuration that cannot be read: it was so when the run began.
     fn is_configured_for(&self, repository: &RepositoryName) -> bool {
-        self.engine.config.services.get(&self.plan.service).is_some_and(|service| service.uses(repository))
+        self.engine.config.services.get(&self.plan.service).is_none_or(|service| service.uses(repository))
     }
 
     /// One for each snapshot there: a torn one came before another. What became of that other may not be known.

@@ -53,8 +53,10 @@ impl ServiceRun<'_> {
             return Err(Failure::new(Code::Hook, message));
         };
         let result = self.run_hook(step, &hook).await;
-        if step.kind == HookKind::Pre && result.is_err() {
-            self.ledger.pre_failed = true;
+        match (&result, step.kind) {
+            (Err(_), HookKind::Pre) => self.ledger.pre_failed = true,
+            (Err(failure), HookKind::Post) => self.beside = Code::worst([self.beside, failure.code]),
+            _ => {}
         }
         result
     }

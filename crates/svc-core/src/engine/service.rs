@@ -50,6 +50,9 @@ pub(super) struct ServiceRun<'a> {
     pub(super) looked: Option<Looked>,
     /// Whether each change of the frozen copies' files can be told.
     pub(super) traces: Traces,
+    /// What went wrong beside the snapshots, and makes them no worse: a `post` hook, so that what it clears up is as it was
+    /// in the backup.
+    pub(super) beside: Code,
 }
 
 impl<'a> ServiceRun<'a> {
@@ -77,6 +80,7 @@ impl<'a> ServiceRun<'a> {
             unseen,
             looked,
             traces: Traces::Plain,
+            beside: Code::Ok,
         }
     }
 

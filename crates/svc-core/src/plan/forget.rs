@@ -8,7 +8,7 @@ use crate::config::{Config, Service};
 use crate::failure::Failure;
 use crate::names::{RepositoryName, ServiceName};
 use crate::observe::{Observed, ObservedService};
-use crate::records::RepositoryRecord;
+use crate::records::{Attempt, RepositoryRecord};
 use crate::retention::{Decision, Hold, Owner, Protected, decide, expect, sort};
 
 /// Plans to forget what one service does not keep, and nothing else.
@@ -54,8 +54,11 @@ fn standing(
     if let Some(failure) = known.or_else(|| seen.record.lost.failure()) {
         return Some(failure);
     }
-    let last = seen.record.backups.get(repository)?.last_attempt.as_ref()?;
-    if last.code == Code::Ok {
+    let backups = seen.record.backups.get(repository)?;
+    let last = backups.last_attempt.as_ref()?;
+    // What went wrong beside a good snapshot makes it no worse.
+    let is_good = |good: &Attempt| good.snapshot == last.snapshot;
+    if last.code == Code::Ok || backups.last_good.as_ref().is_some_and(is_good) {
         return None;
     }
     let message = format!("the last backup of `{}` to `{repository}` was less than good", service.name);

@@ -11,6 +11,7 @@ use svc_core::config::{Hook, HookAction, HookPlace, Hooks, Period, Quiesce};
 use svc_core::event::{Body, Event};
 use svc_core::observe::hook_warnings;
 use svc_core::plan::Step;
+use svc_core::records::{Attempt, Doubts};
 use svc_core::restic::Restic as _;
 use svc_core::standing::is_unfinished;
 use svc_core::systemd::fake::{SystemdCall, SystemdFault};
@@ -105,6 +106,11 @@ async fn fault_37_after_a_post_hook_that_fails_the_snapshot_is_good_and_the_run_
     assert_eq!(outcome.code(), 3);
     assert_eq!(outcome.of("notes").snapshots[0].code.number(), 0);
     assert_eq!(story(&house), ["pre-0", "pre-1", "stop", "backup", "start", "post-0", "post-1"]);
+    // Whoever asks how things stand must hear of it: what it clears up is as it was in the backup.
+    let record = house.record("notes").backups.swap_remove(&repository("local")).unwrap();
+    let code = |attempt: Option<Attempt>| attempt.map(|attempt| attempt.code);
+    assert_eq!((code(record.last_attempt), code(record.last_good)), (Some(Code::Partial), Some(Code::Ok)));
+    assert_eq!(record.doubts, Doubts::default());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use svc_core::code::Code;
 use svc_core::config::Quiesce;
 use svc_core::docker::Docker;
-use svc_core::event::Event;
+use svc_core::event::{Body, Event};
 use svc_core::goal::Goal;
 use svc_core::history::{self, Fate};
 use svc_core::names::RunId;
+use svc_core::plan::Step;
 use svc_core::recover::recover;
 use svc_core::report::Report;
 use svc_core::run_log;
@@ -17,7 +19,9 @@ use svc_core::standing::{is_unfinished, unfinished};
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{DockerFault, DockerVerb, When};
 
-use crate::house::{DB, House, STACK, WEB, backup, backup_to, never, noon, restart, restore, stop};
+use crate::house::{
+    DB, House, STACK, WEB, backup, backup_to, never, noon, repository, restart, restore, stop,
+};
 use crate::tap::Order;
 
 /// A goal, and what the house is like where it is to be reached.
@@ -300,4 +304,15 @@ async fn a_run_at_work_is_nobody_elses_to_recover() {
     assert!(run_log::RunLog::reopen(&house.scope.runs_dir(), &"r9".parse().unwrap()).unwrap().is_none());
     drop(log);
     assert!(run_log::RunLog::reopen(&house.scope.runs_dir(), &"r9".parse().unwrap()).unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_backup_died_is_known_also_when_the_configuration_could_not_be_read_then() {
+    let (mut house, goal) = (House::new(), backup(&["notes"]));
+    let saves = |event: &Event| matches!(&event.body, Body::StepStarted { step: Step::Backup(_), .. });
+    let run = house.run_and_die(house.plan(&goal).await, saves).await.unwrap();
+    house.config.services.clear();
+    house.recover(&run, never).await.unwrap();
+    let last = house.record("notes").backups.swap_remove(&repository("local")).unwrap().last_attempt.unwrap();
+    assert_eq!((last.run, last.code, last.snapshot), (run, Code::Failed, None));
 }
