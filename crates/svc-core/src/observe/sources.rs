@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::within;
+use crate::answer::answered;
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
@@ -17,7 +17,7 @@ use crate::mounts;
 use crate::names::VolumeName;
 
 /// A file system that sleeps wakes in this time.
-const ANSWER: Duration = Duration::from_secs(30);
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
 
 /// A source as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -59,25 +59,14 @@ pub(crate) async fn observe(
     let observed = declared.map(async |(source, path)| {
         let path = match path {
             Ok(path) => {
-                let message = format!("`{}` cannot be backed up", path.display());
-                answered(message, move || existing(&path)).await
+                let (message, at) = (format!("`{}` cannot be backed up", path.display()), path.clone());
+                answered(ANSWER, &at, message, move || existing(&path)).await
             }
             Err(failure) => Err(failure),
         };
         ObservedSource { source, path }
     });
     join_all(observed).await
-}
-
-/// What a look at a file system found; what it means that it does not answer.
-pub(super) async fn answered<T: Send + 'static>(
-    message: String,
-    look: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    within(ANSWER, look).await.unwrap_or_else(|| {
-        let reason = format!("its file system has not answered for {} s", ANSWER.as_secs());
-        Err(Failure::new(Code::Failed, message).because(reason).hint("is the server of the mount there?"))
-    })
 }
 
 /// Where a volume's data is: its device for a bind, its mountpoint otherwise; never guessed.
