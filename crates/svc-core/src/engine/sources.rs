@@ -46,7 +46,14 @@ impl ServiceRun<'_> {
         sources: &[PathBuf],
         dumps: &[PathBuf],
     ) -> Result<(), Failure> {
-        let looked = look(sources, dumps).await?;
+        let looked = tokio::select! {
+            biased;
+            () = self.engine.cancel.token().cancelled() => {
+                let code = self.engine.cancel.code().unwrap_or(Code::Terminated);
+                return Err(Failure::new(code, "the look at what is to be saved was cancelled"));
+            }
+            looked = look(sources, dumps) => looked?,
+        };
         for path in &looked.empty {
             self.note(format!("`{}` is empty", path.display()));
         }
