@@ -233,8 +233,9 @@ mod tests {
         symlink("/", dir.path().join("root")).unwrap();
         assert_eq!(file_systems(dir.path()), [dir.path()]);
         assert!(file_systems(Path::new("/")).contains(&PathBuf::from("/proc")));
-        let through = dir.path().join("root/proc");
-        assert!(file_systems(&through).contains(&through));
+        let through = dir.path().join("root/dev");
+        let seen = file_systems(&through);
+        assert!(seen.len() > 1 && seen.iter().all(|point| point.starts_with(&through)), "{seen:?}");
     }
 
     #[test]
