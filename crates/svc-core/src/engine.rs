@@ -29,7 +29,7 @@ use crate::cancel::Cancel;
 use crate::code::Code;
 use crate::config::Config;
 use crate::event::Body;
-use crate::failure::Failure;
+use crate::failure::{Failure, PANICKED};
 use crate::faults::Faults;
 use crate::ledger::Moment;
 use crate::names::RunId;
@@ -164,7 +164,7 @@ fn untouched(plan: &ServicePlan, failure: &Failure) -> ServiceReport {
 
 /// Does the work; a panic becomes a failure, so that what is owed is paid back all the same.
 async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let failed = |_| Err(Failure::new(Code::Internal, "svc has a bug: it panicked"));
+    let failed = |_| Err(Failure::new(Code::Internal, PANICKED));
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(failed)
 }
 

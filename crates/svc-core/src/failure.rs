@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 
+/// What is said of a panic, beside which code it ends with.
+pub(crate) const PANICKED: &str = "svc has a bug: it panicked";
+
 /// One failure: what, why, and what to do about it. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

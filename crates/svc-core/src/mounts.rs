@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+/// File systems of other machines.
+const REMOTE: [&str; 9] = ["9p", "afs", "ceph", "cifs", "lustre", "nfs", "nfs4", "smb3", "smbfs"];
+
 /// Whether something is mounted exactly there. Unknown counts as no.
 #[must_use]
 pub fn is_mount_point(path: &Path) -> bool {
@@ -46,6 +49,15 @@ pub(crate) struct Mount {
     pub(crate) kind: String,
     /// The device, or what a file system calls it: of ZFS the name of the dataset.
     pub(crate) source: String,
+}
+
+impl Mount {
+    /// Whether what answers for it may be another machine, or a program.
+    pub(crate) fn is_remote(&self) -> bool {
+        let is_program =
+            self.kind.starts_with("fuse") && !matches!(self.kind.as_str(), "fuseblk" | "fuse.zfs");
+        is_program || REMOTE.contains(&self.kind.as_str())
+    }
 }
 
 /// All mounts, in the order in which they were made; none when that cannot be read.
@@ -122,6 +134,14 @@ mod tests {
         let device = |path: &str| of(&mounts, Path::new(path)).map(|mount| mount.device.as_str());
         assert_eq!([device("/d/x"), device("/d"), device("/dx")], [Some("8:3"), Some("8:3"), Some("8:1")]);
         assert_eq!(mounts[1].root, Path::new("/@d"));
+    }
+
+    #[test]
+    fn what_another_machine_or_a_program_answers_for_is_remote() {
+        let text = "1 0 0:9 / /d rw shared:1 - KIND x rw";
+        let is_remote = |kind: &str| parse(text.replace("KIND", kind).as_bytes())[0].is_remote();
+        assert!(["nfs4", "cifs", "fuse.sshfs", "fuse"].into_iter().all(is_remote));
+        assert!(!["ext4", "xfs", "fuse.zfs", "fuseblk", "tmpfs"].into_iter().any(is_remote));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod secrets;
 mod sources;
 mod targets;
 
+use futures_util::future::join_all;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -27,7 +28,7 @@ pub(crate) use sources::observe as sources_of;
 pub use sources::{ObservedSource, Source};
 pub use targets::{Free, ObservedRestore, ObservedTarget};
 
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::docker::Volume;
 use crate::failure::Failure;
 use crate::freeze::Part;
@@ -94,28 +95,62 @@ pub async fn observe(
     );
     let known = |name: &RepositoryName| (name.clone(), RepositoryRecord::load(&scope.records_dir(), name));
     let known = goal.repositories().iter().map(known).collect();
-    let mut observed = Observed { services: IndexMap::new(), repositories, known };
-    let (manifests, stages) = (scope.manifests_dir(), scope.stages_dir());
-    for (name, parts) in names.iter().zip(parts) {
-        let Some(service) = config.services.get(name) else { continue };
-        let (sources, refused_hooks) = match goal {
-            Goal::Backup { .. } => (sources::observe(service, &volumes).await, secrets::observe(service)),
+    // One that cannot be used is not written to.
+    let usable = repositories.iter().filter(|(_, snapshots)| snapshots.is_ok());
+    let usable = usable.filter_map(|(name, _)| config.repositories.get_key_value(name));
+    let written = match goal {
+        Goal::Backup { .. } => ground::written(scope, usable).await,
+        _ => Vec::new(),
+    };
+    let look = Look { scope, outside, goal, volumes, repositories: &repositories, written, now };
+    let declared =
+        names.iter().zip(parts).filter_map(|(name, parts)| Some((config.services.get(name)?, parts)));
+    // At once: of several on one disk that does not answer, each takes its whole time.
+    let seen =
+        declared.map(async |(service, parts)| (service.name.clone(), look.service(service, parts).await));
+    let services = join_all(seen).await.into_iter().collect();
+    Observed { services, repositories, known }
+}
+
+/// What the looks at single services share.
+struct Look<'a> {
+    scope: &'a Scope,
+    outside: &'a Outside,
+    goal: &'a Goal,
+    volumes: Result<Vec<Volume>, Failure>,
+    repositories: &'a IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>,
+    written: Vec<ground::Written>,
+    now: Timestamp,
+}
+
+impl Look<'_> {
+    async fn service(&self, service: &Service, parts: Parts) -> ObservedService {
+        let (sources, refused_hooks) = match self.goal {
+            Goal::Backup { .. } => {
+                (sources::observe(service, &self.volumes).await, secrets::observe(service))
+            }
             _ => (Vec::new(), Vec::new()),
         };
-        let record = ServiceRecord::load(&scope.records_dir(), name);
-        let manifest = manifests.join(format!("{name}.json"));
-        let ground = ground::observe(config, scope, outside, service, &sources).await;
-        let mut seen =
-            ObservedService { parts, sources, refused_hooks, ground, restore: None, manifest, record };
-        if let Goal::Restore { repository, snapshot, .. } = goal {
-            let own = [scope.state_dir.as_path(), scope.cache_dir.as_path()];
-            let wish = targets::Wish { service, repository, choice: snapshot, now, own, stages: &stages };
-            let snapshots = observed.repositories.get(repository);
-            seen.restore = Some(targets::observe(outside, &wish, snapshots, &volumes, &seen.record).await);
-        }
-        observed.services.insert(name.clone(), seen);
+        let record = ServiceRecord::load(&self.scope.records_dir(), &service.name);
+        let manifest = self.scope.manifests_dir().join(format!("{}.json", service.name));
+        let ground = ground::observe(self.scope, self.outside, service, &sources, &self.written).await;
+        let restore = self.restore(service, &record).await;
+        ObservedService { parts, sources, refused_hooks, ground, restore, manifest, record }
     }
-    observed
+
+    async fn restore(
+        &self,
+        service: &Service,
+        record: &ServiceRecord,
+    ) -> Option<Result<ObservedRestore, Failure>> {
+        let Goal::Restore { repository, snapshot, .. } = self.goal else { return None };
+        let own = [self.scope.state_dir.as_path(), self.scope.cache_dir.as_path()];
+        let stages = self.scope.stages_dir();
+        let wish =
+            targets::Wish { service, repository, choice: snapshot, now: self.now, own, stages: &stages };
+        let snapshots = self.repositories.get(repository);
+        Some(targets::observe(self.outside, &wish, snapshots, &self.volumes, record).await)
+    }
 }
 
 /// The volumes, if any service of the goal names one.

@@ -37,18 +37,30 @@ fn one_missing_path_fails_its_service_and_no_other() -> Result<()> {
     Ok(())
 }
 
+/// A repository that the run does not use, a source, and what is mounted below one.
+const ON_DEAD_DISK: &str = r#"
+    .repositories = (["local", "remote"] | map({(.): {environmentFile: "/var/lib/secrets/restic/\(.).env"}}) | add) |
+    .repositories.nas = {repository: "/mnt/dead/snapshots/restic", passwordFile: "/var/lib/secrets/restic/password"} |
+    .services.music.backup.paths += ["/mnt/dead/snapshots/latest"] |
+    .services.paperless.backup.paths += ["/mnt"]"#;
+
 #[test]
-fn a_source_on_a_file_system_that_never_answers_fails_its_service_and_no_other() -> Result<()> {
+fn a_file_system_that_never_answers_fails_who_is_saved_from_it_and_nobody_else() -> Result<()> {
     let Some(server) = Homeserver::for_test()? else { return Ok(()) };
     server.mount_dead()?;
-    server.configure(r#".services.music.backup.paths += ["/mnt/dead/snapshots/latest"]"#)?;
-    let before = server.runs()?;
-    let backup = server.svc("backup remote music notes")?;
+    server.configure(ON_DEAD_DISK)?;
+    let before = server.runs_since()?;
+    let broken = server.home.run("timeout -k 1 120 svc backup remote music paperless")?;
+    let after = server.runs_since()?;
+    let good = server.home.run("timeout -k 1 120 svc backup local notes")?;
     server.unmount_dead()?;
-    assert_eq!(backup.code, 4, "{backup}");
-    assert!(backup.stderr.contains("its file system has not answered for 30 s"), "{backup}");
-    assert_eq!((server.snapshots("remote", "music")?, server.snapshots("remote", "notes")?), (0, 1));
-    assert_eq!(server.runs()?, before);
+    assert_eq!((broken.code, good.code), (4, 0), "{broken}{good}");
+    assert_eq!(after, before);
+    for path in ["/mnt/dead/snapshots/latest", "/mnt/dead"] {
+        assert!(broken.stderr.contains(&format!("`{path}` has not answered for 30 s")), "{broken}");
+    }
+    assert_eq!((server.snapshots("remote", "music")?, server.snapshots("remote", "paperless")?), (0, 0));
+    assert_eq!(server.snapshots("local", "notes")?, 1);
     Ok(())
 }
 

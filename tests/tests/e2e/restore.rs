@@ -125,7 +125,7 @@ fn a_target_on_a_file_system_that_never_answers_is_told_and_nothing_stops() -> R
     let restore = server.home.run("timeout 120 svc restore local notes --yes < /dev/null")?;
     server.unmount_dead()?;
     assert_eq!(restore.code, 4, "{restore}");
-    assert!(restore.stderr.contains("its file system has not answered for 30 s"), "{restore}");
+    assert!(restore.stderr.contains("`/mnt/dead/snapshots/latest` has not answered for 30 s"), "{restore}");
     assert_eq!(server.runs_since()?, before);
     Ok(())
 }

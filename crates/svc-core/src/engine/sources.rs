@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::service::ServiceRun;
-use crate::answer::within;
+use crate::answer::{answered, within};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::judge::kept_all;
@@ -18,15 +20,24 @@ use crate::restic::BackupSummary;
 /// A source with so many entries is no inbox, which somebody empties every other day.
 const MUCH: usize = 20;
 
-/// Dumps of many files are read through in this time, and a disk that sleeps wakes.
+/// A dump of many files is looked through in this time, and a disk that sleeps wakes.
 const ANSWER: Duration = Duration::from_mins(2);
 
 /// What a look at the sources has shown.
+#[derive(Debug)]
 pub(super) struct Looked {
     /// These hold much.
     held: Vec<PathBuf>,
     /// These are empty directories.
     empty: Vec<PathBuf>,
+}
+
+/// How much there is of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Empty,
+    HoldsLittle,
+    HoldsMuch,
 }
 
 impl ServiceRun<'_> {
@@ -35,12 +46,14 @@ impl ServiceRun<'_> {
         sources: &[PathBuf],
         dumps: &[PathBuf],
     ) -> Result<(), Failure> {
-        let (sources, dumps) = (sources.to_vec(), dumps.to_vec());
-        let looked = within(ANSWER, move || look(&sources, &dumps)).await;
-        let looked = looked.unwrap_or_else(|| {
-            let message = format!("what is to be saved has not answered for {} s", ANSWER.as_secs());
-            Err(Failure::new(Code::Failed, message).hint("is the server of a mount gone?"))
-        })?;
+        let looked = tokio::select! {
+            biased;
+            () = self.engine.cancel.token().cancelled() => {
+                let code = self.engine.cancel.code().unwrap_or(Code::Terminated);
+                return Err(Failure::new(code, "the look at what is to be saved was cancelled"));
+            }
+            looked = look(sources, dumps) => looked?,
+        };
         for path in &looked.empty {
             self.note(format!("`{}` is empty", path.display()));
         }
@@ -74,23 +87,37 @@ impl ServiceRun<'_> {
     }
 }
 
-fn look(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Looked, Failure> {
-    let empty = check(sources, dumps)?;
-    let held = sources.iter().filter(|source| holds_much(source)).cloned().collect();
-    Ok(Looked { held, empty })
+/// Looks whether every source is there, and every dump holds something; at each by itself, so that one which does not
+/// answer can be named.
+async fn look(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Looked, Failure> {
+    let seen = join_all(sources.iter().map(|path| in_time(path, look_at_source)));
+    let (seen, dumped) = tokio::join!(seen, join_all(dumps.iter().map(|path| in_time(path, check_dump))));
+    let seen: Vec<Seen> = seen.into_iter().collect::<Result<_, _>>()?;
+    dumped.into_iter().collect::<Result<(), Failure>>()?;
+    let those = |wanted: Seen| {
+        let seen = sources.iter().zip(&seen).filter(|(_, seen)| **seen == wanted);
+        seen.map(|(path, _)| path.clone()).collect()
+    };
+    Ok(Looked { held: those(Seen::HoldsMuch), empty: those(Seen::Empty) })
 }
 
-/// Whether every source is there, and every dump holds something. Gives the sources that are empty directories: that may
-/// be as it should.
-pub(super) fn check(sources: &[PathBuf], dumps: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
-    if let Some(path) = sources.iter().find(missing) {
+async fn in_time<T: Send + 'static>(
+    path: &Path,
+    look: impl FnOnce(&Path) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let (message, at) = (format!("`{}` cannot be backed up", path.display()), path.to_path_buf());
+    answered(ANSWER, path, message, move || look(&at)).await
+}
+
+/// What there is of a source; that it is an empty directory may be as it should.
+fn look_at_source(path: &Path) -> Result<Seen, Failure> {
+    if std::fs::symlink_metadata(path).is_err() {
         return Err(Failure::new(Code::Failed, format!("`{}` is gone", path.display())));
     }
-    let empty: Vec<PathBuf> = sources.iter().filter(|path| is_empty(path)).cloned().collect();
-    empty.iter().try_for_each(|path| check_mounted(path))?;
-    dumps.iter().try_for_each(|dump| check_dump(dump))?;
-    Ok(empty)
+    if is_empty(path) {
+        return check_mounted(path).map(|()| Seen::Empty);
+    }
+    Ok(if holds_much(path) { Seen::HoldsMuch } else { Seen::HoldsLittle })
 }
 
 /// A directory without any entry; one that cannot be read is restic's to tell of.
@@ -175,35 +202,35 @@ mod tests {
         assert_eq!(size_within(paths, Duration::ZERO).await, None);
     }
 
-    #[test]
-    fn a_directory_without_an_entry_is_told_and_one_that_is_gone_is_refused() {
+    #[tokio::test]
+    async fn a_directory_without_an_entry_is_told_and_one_that_is_gone_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let paths = ["empty", "hidden", "file"].map(|name| directory.path().join(name));
         fs::create_dir(&paths[0]).unwrap();
         fs::create_dir(&paths[1]).unwrap();
         fs::write(paths[1].join(".keep"), "").unwrap();
         fs::write(&paths[2], "").unwrap();
-        assert_eq!(check(&paths, &[]).unwrap(), [paths[0].clone()]);
+        assert_eq!(look(&paths, &[]).await.unwrap().empty, [paths[0].clone()]);
         fs::remove_dir(&paths[0]).unwrap();
-        assert!(check(&paths, &[]).unwrap_err().message.ends_with("is gone"));
+        assert!(look(&paths, &[]).await.unwrap_err().message.ends_with("is gone"));
     }
 
     #[test]
     fn a_dump_that_is_missing_or_empty_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let dump = directory.path().join("all");
-        let said = || check(&[], std::slice::from_ref(&dump)).unwrap_err().message;
+        let said = || check_dump(&dump).unwrap_err().message;
         assert!(said().ends_with("was not written"), "{}", said());
         fs::create_dir(&dump).unwrap();
         assert!(said().ends_with("is empty"), "{}", said());
         fs::write(dump.join("a.sql"), "insert").unwrap();
-        check(&[], std::slice::from_ref(&dump)).unwrap();
+        check_dump(&dump).unwrap();
         fs::write(dump.join("b.sql"), "").unwrap();
         assert!(said().contains("is empty in part") && said().contains("b.sql"), "{}", said());
         fs::remove_dir_all(&dump).unwrap();
         fs::write(&dump, "").unwrap();
         assert!(said().ends_with("is empty"), "{}", said());
         fs::write(&dump, "insert").unwrap();
-        check(&[], &[dump]).unwrap();
+        check_dump(&dump).unwrap();
     }
 }

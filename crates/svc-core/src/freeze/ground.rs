@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use futures_util::future::join_all;
 use walkdir::{DirEntry, WalkDir};
 
 use super::tool::Tool;
 use super::{Ground, How, Means, Part, btrfs, has_own_name, is_copy_mount, reflink, zfs};
+use crate::answer::within;
 use crate::mounts::{self, Mount};
 use crate::restic::Counts;
 
 /// Files beyond this number are not counted: it is many.
 const COUNTED: u64 = 20_000;
+/// A slow disk counts so many files in this time.
+const LONGEST_COUNT: Duration = Duration::from_mins(2);
 /// A source of more parts than this is left to the other ways.
 const MOST_PARTS: usize = 64;
 
@@ -37,13 +41,13 @@ impl Looker<'_> {
         while let Some(path) = paths.pop_first() {
             if parts.len() == MOST_PARTS {
                 let means = Err(format!("it has more than {MOST_PARTS} mounts and subvolumes below it"));
-                parts.push(Part { path, means, size: None });
+                parts.push((path, means));
                 break;
             }
             let means = self.means(&path, ground, &mut paths).await;
-            parts.push(counted(path, means).await);
+            parts.push((path, means));
         }
-        parts
+        join_all(parts.into_iter().map(|(path, means)| self.counted(path, means))).await
     }
 
     async fn means(
@@ -104,6 +108,20 @@ impl Looker<'_> {
         })
     }
 
+    async fn counted(&self, path: PathBuf, means: Result<Means, String>) -> Part {
+        // Of a snapshot it costs nothing how many there are. Where a server is asked, it can be frozen in no case, and may
+        // never answer.
+        let is_free = means.as_ref().is_ok_and(|means| means.how != How::Reflink);
+        let is_remote = mounts::of(&self.table, &path).is_some_and(Mount::is_remote);
+        let root = path.clone();
+        let size = if is_free || is_remote {
+            None
+        } else {
+            within(LONGEST_COUNT, move || count(&root)).await.flatten()
+        };
+        Part { path, means, size }
+    }
+
     fn reflink(&self, path: &Path, mount: &Mount, ground: &Ground) -> Result<Means, String> {
         let place = self.place(path, mount, ground)?;
         let near = place.ancestors().find(|directory| directory.is_dir()).unwrap_or(&place);
@@ -126,7 +144,8 @@ impl Looker<'_> {
 }
 
 /// Directories on devices of their own, which subvolumes are for those who look. Where there are more files than are
-/// counted, they are not copied one by one unless they have to, and the copy then says what it lacks.
+/// counted, or they cannot be seen in time, they are not copied one by one unless they have to, and the copy then says what
+/// it lacks.
 async fn subvolumes_below(path: &Path) -> Vec<PathBuf> {
     let root = path.to_path_buf();
     let walk = move || -> Option<Vec<PathBuf>> {
@@ -139,15 +158,7 @@ async fn subvolumes_below(path: &Path) -> Vec<PathBuf> {
         };
         Some(seen.filter(is_apart).map(DirEntry::into_path).collect())
     };
-    spawn_blocking(walk).await.ok().flatten().unwrap_or_default()
-}
-
-async fn counted(path: PathBuf, means: Result<Means, String>) -> Part {
-    // Of a snapshot it costs nothing how many there are.
-    let is_cheap = means.as_ref().is_ok_and(|means| means.how != How::Reflink);
-    let root = path.clone();
-    let size = if is_cheap { None } else { spawn_blocking(move || count(&root)).await.ok().flatten() };
-    Part { path, means, size }
+    within(LONGEST_COUNT, walk).await.flatten().unwrap_or_default()
 }
 
 fn count(path: &Path) -> Option<Counts> {
@@ -161,4 +172,30 @@ fn count(path: &Path) -> Option<Counts> {
         }
     }
     Some(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn files_are_counted_on_disks_only_for_a_server_may_never_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("song"), "la").unwrap();
+        let tool = Tool { program: "none", path: "".into() };
+        for (kind, size) in [("ext4", Some(Counts { files: 2, bytes: 2 })), ("nfs4", None)] {
+            let mount = Mount {
+                device: "0:9".to_owned(),
+                root: "/".into(),
+                point: directory.path().to_path_buf(),
+                kind: kind.to_owned(),
+                source: "x".to_owned(),
+            };
+            let looker = Looker { btrfs: &tool, zfs: &tool, table: vec![mount] };
+            let (path, own) = (directory.path().to_path_buf(), "/var/lib/svc/frozen".into());
+            let parts = looker.parts(&Ground { path: path.clone(), is_volume: false, own }).await;
+            let means = Err(format!("{kind} cannot be frozen"));
+            assert_eq!(parts, [Part { path, means, size }]);
+        }
+    }
 }

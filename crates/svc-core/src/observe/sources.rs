@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::within;
+use crate::answer::answered;
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
@@ -17,7 +17,7 @@ use crate::mounts;
 use crate::names::VolumeName;
 
 /// A file system that sleeps wakes in this time.
-const ANSWER: Duration = Duration::from_secs(30);
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
 
 /// A source as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -58,10 +58,7 @@ pub(crate) async fn observe(
     let declared = backup.volumes.iter().map(of_volume).chain(backup.paths.iter().map(of_path));
     let observed = declared.map(async |(source, path)| {
         let path = match path {
-            Ok(path) => {
-                let message = format!("`{}` cannot be backed up", path.display());
-                answered(message, move || existing(&path)).await
-            }
+            Ok(path) => readable(&path, &backup.exclude).await,
             Err(failure) => Err(failure),
         };
         ObservedSource { source, path }
@@ -69,15 +66,38 @@ pub(crate) async fn observe(
     join_all(observed).await
 }
 
-/// What a look at a file system found; what it means that it does not answer.
-pub(super) async fn answered<T: Send + 'static>(
-    message: String,
-    look: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    within(ANSWER, look).await.unwrap_or_else(|| {
-        let reason = format!("its file system has not answered for {} s", ANSWER.as_secs());
-        Err(Failure::new(Code::Failed, message).because(reason).hint("is the server of the mount there?"))
-    })
+/// Where a path leads, if all file systems there answer: restic would wait for one that does not, with the service down.
+async fn readable(path: &Path, exclude: &[String]) -> Result<PathBuf, Failure> {
+    let message = format!("`{}` cannot be backed up", path.display());
+    let declared = path.to_path_buf();
+    let look = move || existing(&declared).map(|path| (file_systems(&path), path));
+    let (points, path) = answered(ANSWER, path, message.clone(), look).await?;
+    let answers = points.into_iter().filter(|point| !is_excluded(point, exclude)).map(|point| {
+        let at = point.clone();
+        // It may know the top of a mount by heart, but not how much room there is. An error is an answer.
+        let look = move || {
+            let _ = rustix::fs::statvfs(&at);
+            Ok(())
+        };
+        let message = message.clone();
+        async move { answered(ANSWER, &point, message, look).await }
+    });
+    join_all(answers).await.into_iter().collect::<Result<(), Failure>>()?;
+    Ok(path)
+}
+
+/// A path, and what is mounted below it, as somebody sees it who comes through the path.
+fn file_systems(path: &Path) -> Vec<PathBuf> {
+    let real = real(path);
+    let below = mounts::below(&real);
+    let seen = below.iter().filter_map(|point| point.strip_prefix(&real).ok()).map(|below| path.join(below));
+    std::iter::once(path.to_path_buf()).chain(seen).collect()
+}
+
+/// Whether restic leaves it out before it looks at it. Of patterns only those without wildcards are understood.
+fn is_excluded(path: &Path, exclude: &[String]) -> bool {
+    let named = exclude.iter().filter(|pattern| !pattern.is_empty());
+    named.into_iter().any(|pattern| path.ancestors().any(|above| above.ends_with(pattern)))
 }
 
 /// Where a volume's data is: its device for a bind, its mountpoint otherwise; never guessed.
@@ -205,6 +225,28 @@ mod tests {
         assert_eq!(existing(&dir.path().join("notes")), Ok(dir.path().join("private/notes")));
         assert_eq!(existing(&dir.path().join("other")).unwrap_err().code, Code::Refused);
         assert_eq!(existing(&dir.path().join("gone")).unwrap_err().code, Code::Failed);
+    }
+
+    #[test]
+    fn mounts_below_a_path_are_looked_at_where_the_path_shows_them() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("/", dir.path().join("root")).unwrap();
+        assert_eq!(file_systems(dir.path()), [dir.path()]);
+        assert!(file_systems(Path::new("/")).contains(&PathBuf::from("/proc")));
+        let through = dir.path().join("root/dev");
+        let seen = file_systems(&through);
+        assert!(seen.len() > 1 && seen.iter().all(|point| point.starts_with(&through)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_mount_that_a_pattern_names_is_excluded_with_all_below_it() {
+        let is = |pattern: &str| is_excluded(Path::new("/srv/data/media"), &[pattern.to_owned()]);
+        for pattern in ["/srv/data/media", "/srv/data/media/", "/srv/data", "media", "data/media", "data"] {
+            assert!(is(pattern), "{pattern}");
+        }
+        for pattern in ["/data/media", "dia", "/srv/data/media/*", "/srv/data/med", "", "!media"] {
+            assert!(!is(pattern), "{pattern}");
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::place::{Place, stage_directory};
-use super::sources::{Source, answered, private_directory, real, volume};
+use super::sources::{ANSWER, Source, private_directory, real, volume};
+use crate::answer::answered;
 use crate::code::Code;
 use crate::config::Service;
 use crate::docker::Volume;
@@ -145,14 +146,16 @@ async fn target(
         Source::Volume(name) => {
             let live = volume(&name, volumes)?;
             let path = in_snapshot(&live, name.as_str(), snapshot);
-            answered(message, move || look(source, &live, path, &stages)).await
+            let at = live.clone();
+            answered(ANSWER, &at, message, move || look(source, &live, path, &stages)).await
         }
         Source::Path(path) => {
+            let at = root.join(path.strip_prefix("/").unwrap_or(&path));
             let look = move || {
                 let path = private_directory(&path).unwrap_or(path);
                 look(source, &root.join(path.strip_prefix("/").unwrap_or(&path)), path, &stages)
             };
-            answered(message, look).await
+            answered(ANSWER, &at, message, look).await
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use svc_core::code::Code;
 use svc_core::event::{Body, Event};
-use svc_core::plan::Target;
+use svc_core::plan::{PlannedStep, Step, Target};
 use svc_core::restic::fake::Fault;
 use svc_core::restic::{ResticFailure, Verb};
 use svc_core::systemd::{ActiveState, JobVerb};
@@ -240,6 +240,26 @@ async fn one_source_among_several_that_is_empty_and_held_much_before_is_a_failur
     plan.accept_shrink();
     assert_eq!(house.run_plan(plan).await.code(), 0);
     assert_eq!(saved_with(&house, 0).await.code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_the_last_look_at_the_sources() {
+    let house = House::new();
+    let plan = house.plan(&backup(&["notes"])).await;
+    let is_look = |planned: &PlannedStep| matches!(planned.step, Step::CheckSources { .. });
+    let look = plan.services[0].steps.iter().position(is_look).unwrap();
+    let outcome = house
+        .run_watched(plan, house.cancel(), |event, cancel| {
+            if matches!(&event.body, Body::StepStarted { index, .. } if *index == look) {
+                cancel.request(Code::Terminated);
+            }
+        })
+        .await;
+    let ended = outcome.events.iter().find_map(|event| match &event.body {
+        Body::StepFinished { index, failure, .. } if *index == look => failure.clone(),
+        _ => None,
+    });
+    assert_eq!((outcome.code(), ended.map(|failure| failure.code)), (143, Some(Code::Terminated)));
 }
 
 #[tokio::test(start_paused = true)]

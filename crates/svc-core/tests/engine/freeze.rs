@@ -26,6 +26,13 @@ fn reasons(plan: &Plan) -> String {
     all.map(|step| step.reason.clone()).collect::<Vec<_>>().join("\n")
 }
 
+fn frozen(plan: &Plan) -> bool {
+    plan.services
+        .iter()
+        .flat_map(|service| &service.steps)
+        .any(|planned| matches!(planned.step, Step::Freeze(_)))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_frozen_service_runs_again_before_anything_is_uploaded() {
     let house = House::new();
@@ -133,6 +140,9 @@ async fn a_source_that_holds_the_repository_is_not_covered_wherever_that_is_writ
         house.config.repositories.get_mut(&repository("local")).unwrap().environment_file = Some(file);
         let reasons = reasons(&house.plan(&backup(&["notes"])).await);
         assert!(reasons.contains("svc itself writes"), "{reasons}");
+        // A run that does not use it neither writes to it nor asks where it is.
+        let other = house.plan(&backup_to(&["remote"], &["notes"])).await;
+        assert!(frozen(&other), "{}", self::reasons(&other));
     }
 }
 

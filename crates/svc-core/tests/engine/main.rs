@@ -49,6 +49,8 @@ mod show;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod side_by_side;
+#[cfg(test)]
 mod standing;
 #[cfg(test)]
 mod tap;
