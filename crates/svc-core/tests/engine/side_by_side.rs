@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use svc_core::freeze::{FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
+use svc_core::freeze::{Bind, FreezeError, Freezer, FrozenCopy, Ground, Part, Traces, Wanted};
 use svc_core::names::ServiceName;
 use svc_core::observe::{Probe, observe};
 use svc_core::outside::Outside;
@@ -46,8 +46,8 @@ impl Freezer for Pair {
         self.inner.left_out(wanted).await
     }
 
-    async fn traces(&self, places: &[PathBuf], since: Option<Timestamp>) -> Traces {
-        self.inner.traces(places, since).await
+    async fn traces(&self, binds: &[Bind], since: Option<Timestamp>, cancel: &CancellationToken) -> Traces {
+        self.inner.traces(binds, since, cancel).await
     }
 
     async fn remove(&self, copy: &FrozenCopy) -> Result<(), FreezeError> {
