@@ -1,12 +1,15 @@
 //! Every service at a glance: its state, and how old its backups are. Never runs restic.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Service};
 use crate::docker::{Container, ContainerHealth, ContainerState};
-use crate::names::{RepositoryName, ServiceName};
+use crate::lock;
+use crate::names::{RepositoryName, RunId, ServiceName};
 use crate::observe::{Parts, belongs, parts_at_a_glance};
 use crate::outside::Outside;
 use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
@@ -62,6 +65,20 @@ pub struct State {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
+    /// The run that is at work on it: what is off may be so for a moment. Nothing: none is, or it cannot be told, for only
+    /// root sees that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_work: Option<AtWork>,
+}
+
+/// A run that is at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AtWork {
+    /// The run.
+    pub run: RunId,
+    /// What it does: `backup`, `restore` …
+    pub verb: String,
 }
 
 /// What health checks say.
@@ -112,7 +129,7 @@ pub(crate) async fn overview_and_parts(
     let one = |(service, parts): (&Service, &Parts)| ServiceOverview {
         name: service.name.clone(),
         description: service.description.clone(),
-        state: State::of(service, parts, now),
+        state: State::of(service, parts, at_work(scope, &service.name), now),
         backups: backups(config, scope, service, now),
         next_run: timers::next_run(config, service, &units),
     };
@@ -121,7 +138,7 @@ pub(crate) async fn overview_and_parts(
 }
 
 impl State {
-    fn of(service: &Service, parts: &Parts, now: Timestamp) -> Self {
+    fn of(service: &Service, parts: &Parts, at_work: Option<AtWork>, now: Timestamp) -> Self {
         let docker = parts.docker.as_ref().map_or(Ok(()), |failure| Err(failure.message.as_str()));
         let word = if let Some(failure) = &parts.systemd {
             StateWord::Unknown { why: failure.message.clone() }
@@ -133,12 +150,25 @@ impl State {
         };
         Self {
             text: word.to_string(),
-            detail: detail(&word, parts),
+            detail: at_work.as_ref().map(AtWork::to_string).or_else(|| detail(&word, parts)),
             health: parts.containers.iter().filter_map(|container| container.health).map(Health::from).max(),
             since: since(parts, now),
+            at_work,
             word,
         }
     }
+}
+
+impl fmt::Display for AtWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {} is at work: svc attach {}", self.verb, self.run)
+    }
+}
+
+fn at_work(scope: &Scope, service: &ServiceName) -> Option<AtWork> {
+    let holder = lock::held_by(&scope.locks_dir(), service)?;
+    let (verb, _) = holder.split_once(' ')?;
+    Some(AtWork { run: lock::run_of(&holder)?, verb: verb.to_owned() })
 }
 
 impl From<ContainerHealth> for Health {

@@ -78,9 +78,10 @@ impl ServiceStanding {
     #[must_use]
     pub fn code(&self) -> Code {
         let is_down = self.left.iter().any(|cut| !cut.down.is_empty() || cut.exchanging);
-        let is_bad = self.state.as_ref().is_some_and(|state| needs_a_person(&state.word))
-            || self.backups.iter().any(BackupStanding::is_bad)
-            || !self.left.is_empty();
+        let is_bad =
+            self.state.as_ref().is_some_and(|state| state.at_work.is_none() && needs_a_person(&state.word))
+                || self.backups.iter().any(BackupStanding::is_bad)
+                || !self.left.is_empty();
         match (is_down, is_bad) {
             (true, _) => Code::NotResumed,
             (false, true) => Code::Unhealthy,

@@ -21,7 +21,8 @@ pub(crate) fn service_table(overview: &Overview, look: Look) -> String {
 pub(crate) fn home(overview: &Overview, look: Look) -> String {
     let odd: Vec<&ServiceOverview> =
         overview.services.iter().filter(|service| needs_a_person(service)).collect();
-    let next = worst(&odd).map_or_else(|| "svc tui".to_owned(), next_command);
+    let attach = || overview.services.iter().find_map(|service| attach(&service.state));
+    let next = worst(&odd).map(next_command).or_else(attach).unwrap_or_else(|| "svc tui".to_owned());
     let rows = if odd.is_empty() { String::new() } else { format!("\n{}", rows(&odd, overview.at, look)) };
     let next = format!("{} {next}", paint("next:", Tone::Busy));
     look.finish(format!("{}\n{rows}\n{next}\n", headline(&overview.services, odd.len(), look)))
@@ -139,7 +140,7 @@ fn failed(backup: &RepositoryOverview) -> bool {
 
 fn needs_a_person(service: &ServiceOverview) -> bool {
     let is_odd = |tone| matches!(tone, Tone::Bad | Tone::Warn);
-    is_odd(words::state(&service.state.word).tone)
+    (service.state.at_work.is_none() && is_odd(words::state(&service.state.word).tone))
         || service.backups.iter().any(|backup| is_odd(words::backup(backup).tone))
 }
 
@@ -156,7 +157,7 @@ fn worst<'a>(odd: &[&'a ServiceOverview]) -> Option<&'a ServiceOverview> {
 
 fn next_command(service: &ServiceOverview) -> String {
     let name = &service.name;
-    mending(&service.state.word, name.as_str()).unwrap_or_else(|| {
+    mending(&service.state, name.as_str()).unwrap_or_else(|| {
         let bad = |backup: &&RepositoryOverview| words::backup(backup).tone != Tone::Good;
         match (service.backups.iter().find(|backup| failed(backup)), service.backups.iter().find(bad)) {
             // Why it failed comes before another try.
@@ -167,9 +168,17 @@ fn next_command(service: &ServiceOverview) -> String {
     })
 }
 
+/// How to see what the run does that is at work on a service.
+fn attach(state: &State) -> Option<String> {
+    state.at_work.as_ref().map(|at_work| format!("svc attach {}", at_work.run))
+}
+
 /// What brings a service back to where it should be; nothing: it is there, or on its way, or off.
-pub(super) fn mending(state: &StateWord, service: &str) -> Option<String> {
-    match state {
+pub(super) fn mending(state: &State, service: &str) -> Option<String> {
+    if state.at_work.is_some() {
+        return attach(state);
+    }
+    match state.word {
         StateWord::Partial { .. } | StateWord::Failed => Some(format!("svc start {service}")),
         StateWord::Unhealthy | StateWord::Paused => Some(format!("svc restart {service}")),
         // Its unit knows nothing of the containers: they go first.

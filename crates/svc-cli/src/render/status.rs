@@ -180,7 +180,7 @@ pub(crate) fn status_messages(standing: &Standing, colour: bool) -> String {
 
 fn next_command(service: &ServiceStanding) -> String {
     let name = &service.name;
-    let mending = service.state.as_ref().and_then(|state| mending(&state.word, name.as_str()));
+    let mending = service.state.as_ref().and_then(|state| mending(state, name.as_str()));
     let bad = service.backups.iter().find(|backup| backup.is_bad());
     let asked = bad.and_then(|backup| backup.failure.as_ref()).and_then(|failure| failure.hint.as_deref());
     match (service.code(), mending, bad) {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use svc_core::config::Config;
-use svc_core::overview::{Health, Overview, ServiceOverview, overview};
+use svc_core::lock::ServiceLock;
+use svc_core::names::RunId;
+use svc_core::overview::{AtWork, Health, Overview, ServiceOverview, overview};
 use svc_core::restic::fake::FakeRestic;
 use svc_core::systemd::ActiveState;
 use svc_core::testing::{FakeContainer, FakeDocker, FakeSystemd, FakeUnit, SystemdCall};
@@ -141,4 +143,21 @@ async fn the_next_run_is_the_soonest_of_the_timers_that_back_it_up() {
             None
         ]
     );
+}
+
+#[tokio::test]
+async fn a_service_that_a_run_is_at_work_on_says_so_and_needs_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let scope = scope(directory.path());
+    let (config, outside) =
+        (config(NOTES), outside(&FakeSystemd::new(), &FakeDocker::new(), FakeRestic::new()));
+    let run: RunId = "r1".parse().unwrap();
+    let lock = ServiceLock::take(&scope.locks_dir(), &"notes".parse().unwrap(), &run, "backup", noon());
+    let state = |overview: Overview| overview.services.into_iter().next().unwrap().state;
+    let seen = state(overview(&config, &scope, &outside, noon()).await);
+    assert_eq!(seen.at_work, Some(AtWork { run, verb: "backup".to_owned() }));
+    assert_eq!(seen.detail.as_deref(), Some("a backup is at work: svc attach r1"));
+    drop(lock);
+    let seen = state(overview(&config, &scope, &outside, noon()).await);
+    assert_eq!((seen.at_work, seen.detail), (None, None));
 }

@@ -201,6 +201,13 @@ fn svc_alone_counts_the_states_and_ends_with_the_command_that_helps() {
     let unknown = ("a", json!({"word": "unknown", "why": "Docker cannot be reached"}));
     let partial = ("c", json!({"word": "partial", "running": 1, "total": 2}));
     let next = |states: &[_], last| home_of(states, last).lines().last().unwrap_or_default().to_owned();
+    let at_work = |word: &str| json!({"word": word, "atWork": {"run": "r1", "verb": "backup"}});
+    assert_snapshot!(home_of(&[("a", at_work("stopped")), ("b", at_work("failed"))], &good), @r"
+    2 services, nothing to look at: 1 stopped, 1 failed
+
+    next: svc attach r1
+    ");
+    assert_eq!(next(&[("a", word("failed")), ("b", at_work("stopped"))], &good), "next: svc start a");
     assert_eq!(next(std::slice::from_ref(&unknown), &good), "next: svc doctor");
     assert_eq!(next(&[unknown.clone(), partial], &good), "next: svc doctor");
     assert_eq!(next(&[unknown, ("b", word("failed"))], &good), "next: svc start b");
