@@ -1,7 +1,7 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use svc_core::code::Code;
@@ -174,12 +174,20 @@ pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
         Scope::system(&env)
     };
     if let Some(file) = &global.config {
-        scope.config_file.clone_from(file);
+        scope.config_file = absolute(file)?;
     }
     Ok(scope)
 }
 
 /// What the machine says where the configuration does not.
+/// A file by its whole path: a run's unit works in another directory, and so may whoever types a hint.
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(file).map_err(|error| {
+        let message = format!("where `{}` is cannot be told", file.display());
+        Failure::new(Code::Usage, message).because(error.to_string())
+    })
+}
+
 pub(crate) fn defaults(scope: &Scope) -> Defaults {
     Defaults::of(scope, rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
@@ -220,7 +228,11 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
 fn check_line(scope: &Scope) -> String {
     let file = &scope.config_file;
     let is_usual = *file == Scope::system(&Environment::default()).config_file;
-    if is_usual { "svc config check".to_owned() } else { format!("svc config check -c {}", file.display()) }
+    if is_usual {
+        "svc config check".to_owned()
+    } else {
+        format!("svc config check -c {}", quoted(&file.to_string_lossy()))
+    }
 }
 
 /// Where programs are looked for.
@@ -305,6 +317,8 @@ fn environment(user: bool) -> Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
 
     #[test]
     fn a_word_is_repeated_as_a_shell_takes_it_for_one() {
