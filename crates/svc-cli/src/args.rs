@@ -145,7 +145,7 @@ pub(crate) enum Verb {
 /// How a run is watched.
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct Watching {
-    /// Begin the run and leave it to itself; prints its id for `svc attach`.
+    /// Begin the run and leave it to itself; prints its id for `svc attach`, with `--json` as `{"run": "…"}`.
     #[arg(long)]
     pub(crate) detach: bool,
     /// How long to wait for services that another run holds; otherwise that is said at once.
