@@ -98,6 +98,9 @@ impl From<&ResticError> for Failure {
         let failure = Self::from_error(code, error);
         let failure = match error {
             // `cat config` is how svc knocks; nobody asked for a `cat`.
+            ResticError::Failed { verb: "cat", repository, kind: ResticFailure::NoSpace, .. } => {
+                Self { message: format!("there is no space left for repository `{repository}`"), ..failure }
+            }
             ResticError::Failed { verb: "cat", repository, kind, .. } => {
                 Self { message: format!("repository `{repository}` cannot be opened: {kind}"), ..failure }
             }
