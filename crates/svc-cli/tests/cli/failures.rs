@@ -32,7 +32,10 @@ fn looking_at_everything_fails_in_words() {
     assert_snapshot!("fails_list", said(&broken(), &["list", "list notes", "list -c none.json"]));
     assert_snapshot!("fails_status", said(&scene, &["status nots", "status notes idle", "status local"]));
     assert_snapshot!("fails_timers", said(&scene, &["timers", "timers local", "timers --tail"]));
-    assert_snapshot!("fails_runs", said(&scene, &["runs latest", "runs --limit -1", "runs notes"]));
+    assert_snapshot!(
+        "fails_runs",
+        said(&scene, &["runs latest", "runs --limit -1", "runs --limit 0", "runs notes"])
+    );
     assert_snapshot!("fails_attach", said(&scene, &["attach", "attach notes", "attach latest 2"]));
     assert_snapshot!("fails_cancel", said(&scene, &["cancel", "cancel notes", "cancel --all"]));
     assert_snapshot!("fails_recover", said(&scene, &["recover latest", "recover notes", "recover --all"]));
