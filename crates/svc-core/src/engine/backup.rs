@@ -22,7 +22,7 @@ use crate::manifest::Manifest;
 use crate::names::RepositoryName;
 use crate::plan::{BackupStep, Pass, PlannedStep, Step};
 use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
-use crate::report::SnapshotReport;
+use crate::report::{SnapshotReport, UnsavedReport};
 use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
 
 /// Why a snapshot that holds everything is less than good all the same.
