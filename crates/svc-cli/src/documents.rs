@@ -117,6 +117,7 @@ mod tests {
             ("list", schema_for!(Overview)),
             ("list-backups", schema_for!(Vec<ListedSnapshot<'_>>)),
             ("plan", schema_for!(Plan)),
+            ("recover-nothing", schema_for!(NothingOwedDocument)),
             ("repo-init", schema_for!(InitDocument<'_>)),
             ("repo-check", schema_for!(CheckReport)),
             ("repo-prune", schema_for!(PruneReport)),

@@ -71,3 +71,10 @@ fn a_run_that_died_is_recovered_once() {
     assert_snapshot!("recover", scene.svc(&["recover"]));
     assert_snapshot!("recover_nothing", scene.svc(&["recover"]));
 }
+
+#[test]
+fn a_recovery_of_nothing_is_one_json_document_too() {
+    let output = Scene::new().output(["recover", "--json", "--user"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((document, output.status.code()), (serde_json::json!({"recovered": []}), Some(0)));
+}
