@@ -188,7 +188,16 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
         if context.global.json { document(plan)? } else { render::plan_text(plan, context.choice().look()) };
     write_out(&text)?;
     let refused = plan.services.iter().flat_map(|service| &service.refused);
-    Ok(Code::worst(refused.map(|failure| failure.code)))
+    let code = Code::worst(refused.map(|failure| failure.code));
+    if let Some(next) = after_plan(code, rustix::process::geteuid().is_root()) {
+        say(&render::next_line(&next, context.choice().colour_on_stderr()));
+    }
+    Ok(code)
+}
+
+/// What shows more of a plan than this user may see.
+fn after_plan(code: Code, is_root: bool) -> Option<String> {
+    (code == Code::Permission && !is_root).then(sudo_line)
 }
 
 /// A value as one JSON document.
@@ -257,6 +266,11 @@ async fn execute(context: &Context, plan: Plan, watching: Watching) -> Result<Op
     unit::show(context, &run, OnInterrupt::Cancel).await.map(Some)
 }
 
+/// How a run that is left to itself is named.
+fn detached(json: bool, run: &RunId) -> Result<String, Failure> {
+    if json { document(&DetachedDocument { run }) } else { Ok(format!("{run}\n")) }
+}
+
 /// Has an engine work that writes into this log, from this event on, and shows it.
 pub(crate) async fn perform<T>(
     context: &Context,
@@ -266,11 +280,6 @@ pub(crate) async fn perform<T>(
     work: impl AsyncFnOnce(Engine) -> T,
 ) -> T {
     let (events, seen) = mpsc::unbounded_channel();
-/// How a run that is left to itself is named.
-fn detached(json: bool, run: &RunId) -> Result<String, Failure> {
-    if json { document(&DetachedDocument { run }) } else { Ok(format!("{run}\n")) }
-}
-
     let (recorder, thread) = Recorder::go_on(run.clone(), log, next, Timestamp::now, events);
     let cancel = Cancel::default();
     let signals = tokio::spawn(heed_signals(cancel.clone()));
