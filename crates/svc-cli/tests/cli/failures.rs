@@ -106,7 +106,7 @@ fn a_password_that_is_not_there_or_not_for_this_user_says_what_to_do() {
     scene.remove("secret");
     assert_snapshot!(
         "fails_without_password",
-        said(&scene, &["repo init local", "list-backups local notes"])
+        said(&scene, &["repo init local", "list-backups local notes", "backup local notes"])
     );
 }
 
