@@ -10,8 +10,10 @@ use crate::commands::BecomeArgs;
 use crate::complete;
 
 mod repo;
+mod runs;
 
 pub(crate) use repo::{ForgetArgs, LockArgs, RepoArgs, RepoVerb};
+pub(crate) use runs::{RunArgs, RunsArgs};
 
 /// Runs a homeserver's services and guards their data.
 #[derive(Debug, Parser)]
@@ -145,7 +147,7 @@ pub(crate) enum Verb {
 /// How a run is watched.
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct Watching {
-    /// Begin the run and leave it to itself; prints its id for `svc attach`.
+    /// Begin the run and leave it to itself; prints its id for `svc attach`, with `--json` as `{"run": "…"}`.
     #[arg(long)]
     pub(crate) detach: bool,
     /// How long to wait for services that another run holds; otherwise that is said at once.
@@ -299,35 +301,6 @@ pub(crate) struct StatusArgs {
     /// Ask neither systemd nor Docker.
     #[arg(long)]
     pub(crate) cached: bool,
-}
-
-/// Which runs.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  svc runs                   the last 20
-  svc runs --limit 200
-  svc runs latest            the last one, step by step
-  svc runs 20261120T0900     the one whose id begins so")]
-pub(crate) struct RunsArgs {
-    /// `latest`, an id or the beginning of one: shows that run.
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// How many at most.
-    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "run")]
-    pub(crate) limit: usize,
-}
-
-/// Which run.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  svc attach                 the run that is at work; Ctrl-C leaves it so
-  svc cancel 20261120T0900   the one whose id begins so")]
-pub(crate) struct RunArgs {
-    /// `latest`, an id or the beginning of one; none: the newest that is at work.
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
 }
 
 /// What a run's unit hands over.

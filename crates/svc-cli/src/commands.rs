@@ -35,21 +35,26 @@ use crate::context::Context;
 /// Runs what the command line asks for.
 pub(crate) async fn run(Args { global, verb }: Args) -> Result<Code, Failure> {
     let load = || Context::load(global.clone());
+    let load_runs =
+        || Context::load_leniently(global.clone(), "the runs in the usual state directory are meant");
     match verb {
         None => home::run(&load()?).await,
         Some(Verb::List) => list::run(&load()?).await,
         Some(Verb::Status(args)) => status::run(&load()?, &args).await,
         Some(Verb::Timers) => timers::run(&load()?).await,
         Some(Verb::Doctor) => doctor::run(&load()?).await,
-        Some(Verb::Runs(args)) => runs::run(&load()?, &args),
-        Some(Verb::Attach(args)) => attach::attach(&load()?, &args).await,
-        Some(Verb::Cancel(args)) => attach::cancel(&load()?, &args),
+        Some(Verb::Runs(args)) => runs::run(&load_runs()?, &args),
+        Some(Verb::Attach(args)) => attach::attach(&load_runs()?, &args).await,
+        Some(Verb::Cancel(args)) => attach::cancel(&load_runs()?, &args),
         Some(Verb::Execute(args)) => execute::run(global, &args).await,
         Some(Verb::Become(args)) => become_program::run(&args),
         Some(Verb::Backup(args)) => backup::run(&load()?, &args).await,
         Some(Verb::Restore(args)) => restore::run(&load()?, &args).await,
         Some(Verb::Forget(args)) => forget::run(&load()?, &args).await,
-        Some(Verb::Recover(args)) => recover::run(&Context::load_leniently(global)?, &args).await,
+        Some(Verb::Recover(args)) => {
+            let then = "what is owed is done all the same";
+            recover::run(&Context::load_leniently(global, then)?, &args).await
+        }
         Some(Verb::Start(args)) => lifecycle::start(&load()?, &args).await,
         Some(Verb::Stop(args)) => lifecycle::stop(&load()?, &args).await,
         Some(Verb::Restart(args)) => lifecycle::restart(&load()?, &args).await,

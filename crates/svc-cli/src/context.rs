@@ -1,7 +1,7 @@
 //! What every verb stands on: the scope, the configuration, the outside systems. The environment is read here only.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use svc_core::code::Code;
@@ -64,13 +64,14 @@ impl Context {
         Ok(Self::of(global, scope, config))
     }
 
-    /// The same for what must work also when the configuration does not: what was stopped is started all the same.
-    pub(crate) fn load_leniently(global: GlobalArgs) -> Result<Self, Failure> {
+    /// The same for what needs only svc's own directories, and so works also when the configuration does not: what was
+    /// stopped is started all the same, and a run at work is shown and ended. `then`: what is done without it, for a warning.
+    pub(crate) fn load_leniently(global: GlobalArgs, then: &str) -> Result<Self, Failure> {
         let scope = scope(&global)?;
         let config = match try_read(&scope) {
             Ok(config) => config,
             Err(error) => {
-                say(&format!("warning: {error}; what is owed is done all the same\n"));
+                say(&format!("warning: {error}; {then}\n"));
                 config::read_places(&scope.config_file, &defaults(&scope))
                     .map_err(|error| config_failure(&scope, &error))?
             }
@@ -174,9 +175,17 @@ pub(crate) fn scope(global: &GlobalArgs) -> Result<Scope, Failure> {
         Scope::system(&env)
     };
     if let Some(file) = &global.config {
-        scope.config_file.clone_from(file);
+        scope.config_file = absolute(file)?;
     }
     Ok(scope)
+}
+
+/// A file by its whole path: a run's unit works in another directory, and so may whoever types a hint.
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(file).map_err(|error| {
+        let message = format!("where `{}` is cannot be told", file.display());
+        Failure::new(Code::Usage, message).because(error.to_string())
+    })
 }
 
 /// What the machine says where the configuration does not.
@@ -220,7 +229,11 @@ pub(crate) fn config_failure(scope: &Scope, error: &ConfigError) -> Failure {
 fn check_line(scope: &Scope) -> String {
     let file = &scope.config_file;
     let is_usual = *file == Scope::system(&Environment::default()).config_file;
-    if is_usual { "svc config check".to_owned() } else { format!("svc config check -c {}", file.display()) }
+    if is_usual {
+        "svc config check".to_owned()
+    } else {
+        format!("svc config check -c {}", quoted(&file.to_string_lossy()))
+    }
 }
 
 /// Where programs are looked for.
@@ -304,7 +317,18 @@ fn environment(user: bool) -> Environment {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[test]
+    fn a_relative_configuration_is_handed_on_by_its_whole_path_for_a_run_works_elsewhere() {
+        let line = ["svc", "-c", "conf/services.json", "list"];
+        let args = crate::args::Args::try_parse_from(line).unwrap();
+        let scope = scope(&args.global).unwrap();
+        assert_eq!(scope.config_file, std::env::current_dir().unwrap().join("conf/services.json"));
+        assert!(check_line(&scope).ends_with("/conf/services.json"), "{}", check_line(&scope));
+    }
 
     #[test]
     fn a_word_is_repeated_as_a_shell_takes_it_for_one() {

@@ -6,7 +6,7 @@ use svc_core::config::Problem;
 use svc_core::event::Event;
 use svc_core::failure::Failure;
 use svc_core::history::RunSummary;
-use svc_core::names::RepositoryName;
+use svc_core::names::{RepositoryName, RunId};
 use svc_core::restic::Snapshot;
 
 /// Any verb that could not do what was asked.
@@ -52,6 +52,23 @@ pub(crate) struct TrialDocument<'a> {
     pub(crate) would: &'a str,
 }
 
+/// A run that `--detach` leaves to itself.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DetachedDocument<'a> {
+    /// Its id, for `svc attach`.
+    #[schemars(with = "String")]
+    pub(crate) run: &'a RunId,
+}
+
+/// `svc recover` when no run owes anything; else the events of each run that does.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NothingOwedDocument {
+    /// The runs that were brought to their end: none.
+    pub(crate) recovered: [String; 0],
+}
+
 /// `svc runs RUN`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -93,12 +110,14 @@ mod tests {
         vec![
             ("config-check", schema_for!(CheckDocument<'_>)),
             ("config-show", schema_for!(Effective)),
+            ("detached", schema_for!(DetachedDocument<'_>)),
             ("doctor", schema_for!(Diagnosis)),
             ("error", schema_for!(ErrorDocument<'_>)),
             ("event", schema_for!(Event)),
             ("list", schema_for!(Overview)),
             ("list-backups", schema_for!(Vec<ListedSnapshot<'_>>)),
             ("plan", schema_for!(Plan)),
+            ("recover-nothing", schema_for!(NothingOwedDocument)),
             ("repo-init", schema_for!(InitDocument<'_>)),
             ("repo-check", schema_for!(CheckReport)),
             ("repo-prune", schema_for!(PruneReport)),

@@ -26,7 +26,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::args::Watching;
-use crate::context::{Context, again_line};
+use crate::context::{Context, again_line, sudo_line};
+use crate::documents::DetachedDocument;
 use crate::memory;
 use crate::recovery;
 use crate::render;
@@ -187,7 +188,16 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<Code, Failure> {
         if context.global.json { document(plan)? } else { render::plan_text(plan, context.choice().look()) };
     write_out(&text)?;
     let refused = plan.services.iter().flat_map(|service| &service.refused);
-    Ok(Code::worst(refused.map(|failure| failure.code)))
+    let code = Code::worst(refused.map(|failure| failure.code));
+    if let Some(next) = after_plan(code, rustix::process::geteuid().is_root()) {
+        say(&render::next_line(&next, context.choice().colour_on_stderr()));
+    }
+    Ok(code)
+}
+
+/// What shows more of a plan than this user may see.
+fn after_plan(code: Code, is_root: bool) -> Option<String> {
+    (code == Code::Permission && !is_root).then(sudo_line)
 }
 
 /// A value as one JSON document.
@@ -250,10 +260,15 @@ async fn execute(context: &Context, plan: Plan, watching: Watching) -> Result<Op
     drop(log);
     unit::start(context, &run, plan).await?;
     if watching.detach {
-        write_out(&format!("{run}\n"))?;
+        write_out(&detached(context.global.json, &run)?)?;
         return Ok(None);
     }
     unit::show(context, &run, OnInterrupt::Cancel).await.map(Some)
+}
+
+/// How a run that is left to itself is named.
+fn detached(json: bool, run: &RunId) -> Result<String, Failure> {
+    if json { document(&DetachedDocument { run }) } else { Ok(format!("{run}\n")) }
 }
 
 /// Has an engine work that writes into this log, from this event on, and shows it.
@@ -340,4 +355,24 @@ fn ask_for_time() {
     let micros = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
     // Without systemd nobody kills.
     let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_this_user_may_not_see_whole_ends_with_the_line_for_root() {
+        assert_eq!(after_plan(Code::Permission, false), Some(sudo_line()));
+        assert_eq!(after_plan(Code::Permission, true), None);
+        assert_eq!(after_plan(Code::Unreachable, false), None);
+    }
+
+    #[test]
+    fn a_detached_run_is_named_by_its_id_alone_or_by_one_json_document() {
+        let run: RunId = "20261120T090000-1".parse().unwrap();
+        assert_eq!(detached(false, &run).unwrap(), "20261120T090000-1\n");
+        let document: serde_json::Value = serde_json::from_str(&detached(true, &run).unwrap()).unwrap();
+        assert_eq!(document, serde_json::json!({"run": "20261120T090000-1"}));
+    }
 }

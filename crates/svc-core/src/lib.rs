@@ -18,6 +18,7 @@ pub mod event;
 pub mod exchange;
 pub mod failure;
 pub mod faults;
+pub mod figure;
 pub mod follow;
 pub mod freeze;
 pub mod goal;

@@ -69,7 +69,8 @@ impl ServiceLock {
         if !seize(&file).map_err(failed)? {
             return Err(LockError::Busy { service: service.clone(), holder: holder(&mut file) });
         }
-        let text = format!("{verb} (run {run}, process {}) since {since:.0}\n", std::process::id());
+        let since = since.strftime("%F %T UTC");
+        let text = format!("{verb} (run {run}, process {}) since {since}\n", std::process::id());
         // It is only for people: a full disk does not keep anybody from what has to be done.
         let _ = write_holder(&mut file, &text);
         Ok(Self { _file: file })
@@ -143,7 +144,7 @@ mod tests {
         let Err(LockError::Busy { holder, .. }) = take() else { panic!("the lock was given twice") };
         assert!(holder.starts_with("backup (run r1"), "{holder}");
         assert_eq!(run_of(&holder), Some(run.clone()));
-        assert!(holder.ends_with("since 1970-01-01T00:00:00Z"), "{holder}");
+        assert!(holder.ends_with("since 1970-01-01 00:00:00 UTC"), "{holder}");
         assert_eq!(held_by(directory.path(), &service), Some(holder));
         drop(first);
         assert_eq!(held_by(directory.path(), &service), None);

@@ -98,6 +98,9 @@ impl From<&ResticError> for Failure {
         let failure = Self::from_error(code, error);
         let failure = match error {
             // `cat config` is how svc knocks; nobody asked for a `cat`.
+            ResticError::Failed { verb: "cat", repository, kind: ResticFailure::NoSpace, .. } => {
+                Self { message: format!("there is no space left for repository `{repository}`"), ..failure }
+            }
             ResticError::Failed { verb: "cat", repository, kind, .. } => {
                 Self { message: format!("repository `{repository}` cannot be opened: {kind}"), ..failure }
             }
@@ -151,15 +154,17 @@ fn restic_hint(error: &ResticError) -> Option<String> {
         ResticError::Missing { .. } => Some("install restic 0.17.1 or newer".to_owned()),
         ResticError::TooOld { needed, .. } => Some(format!("install restic {needed} or newer")),
         ResticError::NotMounted { mount_point, .. } => Some(format!("mount {}", mount_point.display())),
-        ResticError::MissingSecret { kind: PASSWORD_FILE, path, .. } => {
+        ResticError::MissingSecret { kind: PASSWORD_FILE, path, repository } => {
             let path = path.display();
             Some(format!(
-                "put the password there; a new one: (umask 077; head -c 24 /dev/urandom | base64 > {path})"
+                "(umask 077; cat > {path})   # type the password that `{repository}` has, then Ctrl-D; a new one is for a \
+                 new repository only: (umask 077; head -c 24 /dev/urandom | base64 > {path})"
             ))
         }
-        ResticError::MissingSecret { .. } => {
-            Some("write it: RESTIC_REPOSITORY=… and RESTIC_PASSWORD_FILE=…, then chmod 600".to_owned())
-        }
+        ResticError::MissingSecret { path, .. } => Some(format!(
+            "(umask 077; cat > {})   # type RESTIC_REPOSITORY=… and RESTIC_PASSWORD_FILE=…, a line each, then Ctrl-D",
+            path.display()
+        )),
         ResticError::LooseSecret { path, .. } => Some(format!("chmod 600 {}", path.display())),
         _ => None,
     }

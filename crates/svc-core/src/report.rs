@@ -58,6 +58,9 @@ pub struct ServiceReport {
     /// Its new snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotReport>,
+    /// The repositories that were to get a snapshot and got none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsaved: Vec<UnsavedReport>,
     /// Snapshots that its policy let go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<SnapshotId>,
@@ -87,6 +90,7 @@ impl ServiceReport {
             skipped: None,
             failures: Vec::new(),
             snapshots: Vec::new(),
+            unsaved: Vec::new(),
             forgotten: Vec::new(),
             restored: None,
             kept: Vec::new(),
@@ -101,6 +105,16 @@ impl ServiceReport {
     pub fn owes(&self) -> bool {
         self.code == Code::NotResumed || !self.down.is_empty()
     }
+}
+
+/// A repository that got no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnsavedReport {
+    /// Which.
+    pub repository: RepositoryName,
+    /// Why.
+    pub code: Code,
 }
 
 /// A snapshot that a run made.

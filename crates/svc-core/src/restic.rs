@@ -102,8 +102,8 @@ pub trait Restic: Send + Sync {
     ) -> Result<(), ResticError>;
 
     /// The same as [`Restic::repository_id`], with a lock of its own taken for a moment: proves also that nobody works there
-    /// alone, and that something can be written.
-    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError>;
+    /// alone, and that something can be written: of what is to be saved, a little at least.
+    async fn knock(&self, repository: &RepositoryName, purpose: Purpose) -> Result<String, ResticError>;
 
     /// What a policy makes of the snapshots of this host that carry any of these tags, taken together; newest first. Takes no
     /// lock and removes nothing.
@@ -146,6 +146,15 @@ pub trait Restic: Send + Sync {
     fn starts(&self) -> Option<broadcast::Receiver<Started>> {
         None
     }
+}
+
+/// What somebody who knocks is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Save: that takes room.
+    Save,
+    /// Remove snapshots: that is how room is made.
+    Forget,
 }
 
 /// A process of restic that locks a repository.

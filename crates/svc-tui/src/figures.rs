@@ -1,17 +1,11 @@
 //! Figures as people read them: bytes, durations, ages, pace. Said once, for every screen and table.
 
-use bytesize::ByteSize;
 use jiff::{SignedDuration, Timestamp};
+pub use svc_core::figure::bytes;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-
-/// Bytes in binary units: `1.2 GiB`.
-#[must_use]
-pub fn bytes(bytes: u64) -> String {
-    ByteSize(bytes).display().iec().to_string()
-}
 
 /// A number with its thousands apart: `12,345`.
 #[must_use]

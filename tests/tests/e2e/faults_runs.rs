@@ -172,7 +172,7 @@ fn fault_42_of_64_that_begin_at_once_one_runs_and_each_other_says_who_holds_it()
     let winner = latest_good(&server)?;
     for n in home.check("grep -lx 7 /run/said/*.code")?.lines() {
         let said = home.read(n.trim_end_matches(".code"))?;
-        let line = said.lines().find(|line| line.contains("is held by another run")).unwrap_or_default();
+        let line = said.lines().find(|line| line.contains("held by another run")).unwrap_or_default();
         let names = line.contains(&format!("backup (run {winner}, process "));
         let (_, step) = line.split_once("; ").unwrap_or_default();
         let tells = step.split_once(" since 20").is_some_and(|(step, _)| !step.is_empty());

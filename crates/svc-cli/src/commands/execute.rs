@@ -30,7 +30,7 @@ pub(crate) async fn run(global: GlobalArgs, args: &ExecuteArgs) -> Result<Code, 
         }
         // Whoever shows the run reads in its log why nothing was done.
         Err(failure) => {
-            let context = Context::load_leniently(global)?;
+            let context = Context::load_leniently(global, "the run says so in its log")?;
             let work = async move |engine: Engine| engine.refuse(&plan, &failure).await;
             perform(&context, run, log, 0, work).await
         }

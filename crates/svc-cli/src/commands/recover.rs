@@ -9,9 +9,10 @@ use svc_core::standing::{is_unfinished, unfinished};
 use super::runs::{unnamed, unreadable};
 use crate::args::RecoverArgs;
 use crate::context::Context;
+use crate::documents::NothingOwedDocument;
 use crate::recovery;
 use crate::render;
-use crate::run::{say, write_out};
+use crate::run::{document, say, write_out};
 
 /// Brings the data of these runs to one side; a failure of one does not keep the others from it.
 async fn data(context: &Context, runs: &[RunId]) -> Result<Code, Failure> {
@@ -36,8 +37,10 @@ pub(crate) async fn run(context: &Context, args: &RecoverArgs) -> Result<Code, F
         }
         None => unfinished(&directory, true).map_err(unreadable)?,
     };
-    if runs.is_empty() && !context.global.json {
-        write_out("Nothing to recover: every run came to its end.\n")?;
+    if runs.is_empty() {
+        let nothing = "Nothing to recover: every run came to its end.\n".to_owned();
+        let json = context.global.json;
+        write_out(&if json { document(&NothingOwedDocument::default())? } else { nothing })?;
     }
     if args.data {
         return data(context, &runs).await;

@@ -10,7 +10,7 @@ use svc_core::names::RunId;
 use svc_core::run_log;
 
 use crate::args::RunsArgs;
-use crate::context::Context;
+use crate::context::{Context, sudo_line};
 use crate::documents::RunDocument;
 use crate::render;
 use crate::run::{document, write_out};
@@ -55,8 +55,21 @@ pub(super) fn unreadable(directory: &std::path::Path, error: &io::Error) -> Fail
     let message = format!("the runs in `{}` cannot be read", directory.display());
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            Failure::new(Code::Permission, message).because(error.to_string()).hint("sudo svc runs")
+            Failure::new(Code::Permission, message).because(error.to_string()).hint(sudo_line())
         }
         _ => Failure::new(Code::Failed, message).because(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_are_not_for_this_user_are_for_root_by_the_very_line_that_was_typed() {
+        let closed = unreadable("/r".as_ref(), &io::ErrorKind::PermissionDenied.into());
+        assert_eq!((closed.code, closed.hint), (Code::Permission, Some(sudo_line())));
+        let gone = unreadable("/r".as_ref(), &io::ErrorKind::TimedOut.into());
+        assert_eq!((gone.code, gone.hint), (Code::Failed, None));
     }
 }

@@ -125,19 +125,20 @@ fn service_text(service: &ServicePlan, look: Look) -> String {
 }
 
 fn obstacles(service: &ServicePlan, look: Look) -> String {
+    let mut skipped = Table::new([Column::sentences("")]);
+    if let Some(reason) = &service.skipped {
+        skipped.row([Span::new(format!("nothing to do: {}", text::clean(reason)), Tone::Quiet)]);
+    }
     let mut table = Table::new([Column::words(""), Column::sentences("")]);
     let mut row = |word: &str, tone, text: &str| {
         table.row([Span::new(word, tone), Span::new(text::clean(text), Tone::Plain)]);
     };
-    if let Some(reason) = &service.skipped {
-        row("nothing to do:", Tone::Quiet, reason);
-    }
     for failure in &service.refused {
         row("cannot:", Tone::Bad, &failure.message);
         failure.causes.iter().for_each(|cause| row("caused by:", Tone::Quiet, cause));
         failure.hint.iter().for_each(|hint| row("hint:", Tone::Busy, hint));
     }
-    table.text(look.width)
+    skipped.text(look.width) + &table.text(look.width)
 }
 
 fn step_table(service: &ServicePlan, look: Look) -> String {

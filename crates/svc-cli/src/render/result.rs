@@ -3,7 +3,7 @@
 use svc_core::code::Code;
 use svc_core::names::SnapshotId;
 use svc_core::plan::{BackupStep, Plan, Step};
-use svc_core::report::{Report, ServiceReport, SnapshotReport};
+use svc_core::report::{Report, ServiceReport, SnapshotReport, UnsavedReport};
 use svc_core::restic::Counts;
 use svc_tui::figures;
 use svc_tui::live::Span;
@@ -95,7 +95,7 @@ impl<'a> Row<'a> {
 fn rows<'a>(service: &'a ServiceReport, plan: Option<&'a Plan>) -> Vec<Row<'a>> {
     let several = plan.is_some_and(|plan| plan.goal.repositories().len() > 1);
     match service.snapshots.as_slice() {
-        [] => {
+        [] if !several || service.unsaved.is_empty() => {
             let (snapshot, counts) = (service.restored.as_ref(), staged(service, plan));
             vec![Row { snapshot, counts, ..Row::without_snapshot(service) }]
         }
@@ -104,9 +104,11 @@ fn rows<'a>(service: &'a ServiceReport, plan: Option<&'a Plan>) -> Vec<Row<'a>> 
         }
         snapshots => {
             let saved = snapshots.iter().map(|snapshot| Row::saved(service, snapshot));
-            let without = without(service, plan)
-                .into_iter()
-                .map(|repository| Row { repository, ..Row::without_snapshot(service) });
+            let without = without(service, plan).into_iter().map(|(repository, word)| Row {
+                repository,
+                word,
+                ..Row::without_snapshot(service)
+            });
             saved.chain(without).enumerate().map(|(place, row)| Row { first: place == 0, ..row }).collect()
         }
     }
@@ -127,8 +129,13 @@ fn staged(service: &ServiceReport, plan: Option<&Plan>) -> Option<Counts> {
     staged.reduce(|sum, next| Counts { files: sum.files + next.files, bytes: sum.bytes + next.bytes })
 }
 
-/// The repositories that got no snapshot; one without a name where all is saved and something else went wrong.
-fn without<'a>(service: &ServiceReport, plan: Option<&'a Plan>) -> Vec<&'a str> {
+/// The repositories that got no snapshot, each with why; one without a name where all is saved and something else went wrong.
+fn without<'a>(service: &'a ServiceReport, plan: Option<&'a Plan>) -> Vec<(&'a str, Word)> {
+    if !service.unsaved.is_empty() {
+        let own = |one: &'a UnsavedReport| (one.repository.as_str(), words::outcome(one.code));
+        return service.unsaved.iter().map(own).collect();
+    }
+    // Reports of before do not tell, and nobody does of a service that another run holds.
     let saved = |step: &&BackupStep| service.snapshots.iter().any(|one| one.repository == step.repository);
     let planned = steps_of(service, plan).filter_map(|step| match step {
         Step::Backup(step) => Some(step),
@@ -138,7 +145,8 @@ fn without<'a>(service: &ServiceReport, plan: Option<&'a Plan>) -> Vec<&'a str> 
         planned.filter(|step| !saved(step)).map(|step| step.repository.as_str()).collect();
     let unsaid =
         service.snapshots.iter().all(|snapshot| snapshot.code == Code::Ok) && service.code != Code::Ok;
-    if missing.is_empty() && unsaid { vec![""] } else { missing }
+    let missing = if missing.is_empty() && unsaid { vec![""] } else { missing };
+    missing.into_iter().map(|repository| (repository, words::result(service))).collect()
 }
 
 /// `3 services: 1 ok, 1 failed, 1 skipped, in 2 min 5 s`.

@@ -32,7 +32,10 @@ fn looking_at_everything_fails_in_words() {
     assert_snapshot!("fails_list", said(&broken(), &["list", "list notes", "list -c none.json"]));
     assert_snapshot!("fails_status", said(&scene, &["status nots", "status notes idle", "status local"]));
     assert_snapshot!("fails_timers", said(&scene, &["timers", "timers local", "timers --tail"]));
-    assert_snapshot!("fails_runs", said(&scene, &["runs latest", "runs --limit -1", "runs notes"]));
+    assert_snapshot!(
+        "fails_runs",
+        said(&scene, &["runs latest", "runs --limit -1", "runs --limit 0", "runs notes"])
+    );
     assert_snapshot!("fails_attach", said(&scene, &["attach", "attach notes", "attach latest 2"]));
     assert_snapshot!("fails_cancel", said(&scene, &["cancel", "cancel notes", "cancel --all"]));
     assert_snapshot!("fails_recover", said(&scene, &["recover latest", "recover notes", "recover --all"]));
@@ -103,7 +106,7 @@ fn a_password_that_is_not_there_or_not_for_this_user_says_what_to_do() {
     scene.remove("secret");
     assert_snapshot!(
         "fails_without_password",
-        said(&scene, &["repo init local", "list-backups local notes"])
+        said(&scene, &["repo init local", "list-backups local notes", "backup local notes"])
     );
 }
 

@@ -35,6 +35,7 @@ fn documents_are_what_their_schemas_say() {
         ("doctor", &["doctor", "--json"]),
         ("list-backups", &["list-backups", "local", "notes", "--json"]),
         ("plan", &["-n", "backup", "local", "notes", "--json"]),
+        ("recover-nothing", &["recover", "--json"]),
         ("repo-check", &["repo", "check", "local", "--json"]),
         ("repo-prune", &["repo", "prune", "local", "--json"]),
         ("repo-stats", &["repo", "stats", "local", "--json"]),

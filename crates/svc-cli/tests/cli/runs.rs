@@ -48,6 +48,21 @@ fn a_run_at_work_is_cancelled_by_another_process() {
 }
 
 #[test]
+fn runs_are_shown_and_cancelled_under_a_configuration_that_cannot_be_read() {
+    let scene = Scene::new();
+    scene.svc(&["backup", "local", "notes"]);
+    let good = scene.svc(&["runs"]);
+    scene.write("config/svc/services.json", "{");
+    assert_snapshot!("runs_broken", scene.svc(&["runs"]));
+    let broken = scene.svc(&["runs"]);
+    assert_eq!(broken.split("--- stderr").next(), good.split("--- stderr").next());
+    for (words, code) in [(["runs", "latest"], 0), (["attach", "latest"], 0), (["cancel", "latest"], 2)] {
+        let told = scene.svc(&words);
+        assert!(told.contains(&format!("\nexit {code}\n")) && told.contains("warning: "), "{told}");
+    }
+}
+
+#[test]
 fn a_run_that_died_is_recovered_once() {
     let scene = Scene::new();
     let mut backup = backup(&scene);
@@ -55,4 +70,11 @@ fn a_run_that_died_is_recovered_once() {
     backup.wait().unwrap();
     assert_snapshot!("recover", scene.svc(&["recover"]));
     assert_snapshot!("recover_nothing", scene.svc(&["recover"]));
+}
+
+#[test]
+fn a_recovery_of_nothing_is_one_json_document_too() {
+    let output = Scene::new().output(["recover", "--json", "--user"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((document, output.status.code()), (serde_json::json!({"recovered": []}), Some(0)));
 }

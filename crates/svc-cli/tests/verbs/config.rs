@@ -161,8 +161,8 @@ fn a_file_that_is_none_is_refused() {
     exit 6
     --- stdout
     --- stderr
-    error: `dir` is not a regular file
-    hint: svc config check -c dir
+    error: `[home]/dir` is not a regular file
+    hint: svc config check -c [home]/dir
     ");
     assert_snapshot!(home.svc("config"), @r"
     exit 2

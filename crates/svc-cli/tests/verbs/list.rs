@@ -55,7 +55,7 @@ fn a_missing_configuration_comes_with_one_to_begin_with() {
     exit 6
     --- stdout
     --- stderr
-    error: `none.json` does not exist
+    error: `[home]/none.json` does not exist
     hint: begin with this, changed to what is on this machine, then:
     {
       "services": {
@@ -66,6 +66,6 @@ fn a_missing_configuration_comes_with_one_to_begin_with() {
       },
       "repositories": {"local": {"repository": "/mnt/backup/restic", "passwordFile": "/etc/svc/restic.password"}}
     }
-    svc config check -c none.json
+    svc config check -c [home]/none.json
     "#);
 }

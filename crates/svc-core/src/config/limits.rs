@@ -24,7 +24,7 @@ pub struct Limits {
     #[schemars(range(min = 1))]
     pub memory_high: Option<u32>,
     /// It gets no more than this, in MiB; nothing: no limit. restic needs about 1 GiB for 10 million files.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 64))]
     pub memory_max: Option<u32>,
 }
 
@@ -38,6 +38,9 @@ pub enum IoClass {
     Idle,
 }
 
+/// svc and restic need about so many MiB to begin.
+const LEAST_MEMORY: u32 = 64;
+
 const IO_CLASS: [(&str, IoClass); 2] = [("best-effort", IoClass::BestEffort), ("idle", IoClass::Idle)];
 
 impl Default for Limits {
@@ -50,23 +53,36 @@ impl Limits {
     pub(super) fn decode(node: Node<'_>, d: &mut Decoder<'_>) -> Option<Self> {
         let default = Self::default();
         let mut f = Fields::open(node, d)?;
-        let limits = Self {
-            nice: f.get("nice", d, number(0, 19)).unwrap_or(default.nice),
-            io_class: f.get("ioClass", d, one_of(&IO_CLASS)).unwrap_or(default.io_class),
-            io_priority: f.get("ioPriority", d, number(0, 7)).unwrap_or(default.io_priority),
-            memory_high: f.get("memoryHigh", d, mebibytes),
-            memory_max: f.get("memoryMax", d, mebibytes),
-        };
+        let nice = f.get("nice", d, number(0, 19)).unwrap_or(default.nice);
+        let io_class = f.get("ioClass", d, one_of(&IO_CLASS)).unwrap_or(default.io_class);
+        let io_priority = f.get("ioPriority", d, number(0, 7)).unwrap_or(default.io_priority);
+        let high = f.spot("memoryHigh", d, |node, d| mebibytes(node, 1, d));
+        let memory_max = f.get("memoryMax", d, |node, d| mebibytes(node, LEAST_MEMORY, d));
         f.finish(d);
-        Some(limits)
+        if let Some((high, max)) = high.as_ref().zip(memory_max).filter(|(high, max)| high.value > *max) {
+            let message = format!("this is more than `memoryMax`, {max}: it would be ended, not slowed down");
+            d.problem(
+                high.offset,
+                message,
+                Some("make it less than `memoryMax`, or leave it out".to_owned()),
+            );
+        }
+        Some(Self { nice, io_class, io_priority, memory_high: high.map(|high| high.value), memory_max })
     }
 }
 
-fn mebibytes(node: Node<'_>, d: &mut Decoder<'_>) -> Option<u32> {
+fn mebibytes(node: Node<'_>, least: u32, d: &mut Decoder<'_>) -> Option<u32> {
     match node {
         Value::StringLit(_) => {
             d.refuse_hinting(node, "a number of MiB belongs here, not a text", "2 GiB are `2048`")
         }
-        node => number(1, u64::from(u32::MAX))(node, d),
+        node => match number(1, u64::from(u32::MAX))(node, d)? {
+            little if little < least => d.refuse_hinting(
+                node,
+                format!("less than {least} MiB are too little for restic"),
+                "it is in MiB: 2 GiB are `2048`",
+            ),
+            enough => Some(enough),
+        },
     }
 }

@@ -14,6 +14,7 @@ use super::sources::size_within;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::figure;
 use crate::freeze::Traces;
 use crate::goal::Goal;
 use crate::judge::judge;
@@ -21,7 +22,7 @@ use crate::manifest::Manifest;
 use crate::names::RepositoryName;
 use crate::plan::{BackupStep, Pass, PlannedStep, Step};
 use crate::records::{Attempt, RepositoryRecord, ServiceRecord};
-use crate::report::SnapshotReport;
+use crate::report::{SnapshotReport, UnsavedReport};
 use crate::restic::{BackupRequest, BackupSummary, Progress, ResticError};
 
 /// Why a snapshot that holds everything is less than good all the same.
@@ -293,6 +294,25 @@ impl ServiceRun<'_> {
             downtime_ms: self.report.downtime_ms,
         }
     }
+
+    /// The repositories that were to get a snapshot and got none, each with its own reason.
+    pub(super) fn without_snapshot(&self) -> Vec<UnsavedReport> {
+        let Goal::Backup { repositories, .. } = self.goal else { return Vec::new() };
+        if self.plan.skipped.is_some() {
+            return Vec::new();
+        }
+        let is_saved = |name: &&RepositoryName| {
+            self.report.snapshots.iter().any(|snapshot| snapshot.repository == **name)
+        };
+        let wished = repositories.iter().filter(|name| self.is_configured_for(name));
+        let without = wished.filter(|name| !is_saved(name));
+        let report = |name: &RepositoryName| UnsavedReport {
+            repository: name.clone(),
+            code: self.code_without_snapshot(name),
+        };
+        without.map(report).collect()
+    }
+
     /// Why there is no snapshot: restic's own failure, or what stood in the way from the first, or what came between.
     fn code_without_snapshot(&self, repository: &RepositoryName) -> Code {
         let own = self.unsaved.iter().find(|(name, _)| name == repository).map(|(_, code)| *code);
@@ -317,5 +337,5 @@ async fn missing(step: &BackupStep, seen: Progress) -> Option<u64> {
 }
 
 fn with_missing(failure: Failure, bytes: u64) -> Failure {
-    failure.because(format!("up to {bytes} bytes are missing: so many were still to be saved"))
+    failure.because(format!("up to {} are missing: so much was still to be saved", figure::bytes(bytes)))
 }

@@ -67,10 +67,13 @@ impl ServiceRun<'_> {
         let taken = ServiceLock::take(&directory, &self.plan.service, &engine.run, verb, (engine.now)());
         match taken {
             Ok(lock) => Ok(lock),
-            Err(LockError::Busy { service, holder }) => {
+            Err(LockError::Busy { holder, .. }) => {
                 let doing = self.doing(holder).await;
-                let message = format!("`{service}` is held by another run: {doing}");
-                Err(Failure::new(Code::Busy, message).hint("svc attach"))
+                let failure = Failure::new(Code::Busy, format!("held by another run: {doing}"));
+                // The youngest run, which it shows unless told, may be another one.
+                let attach =
+                    run_of(&doing).map_or_else(|| "svc attach".to_owned(), |run| format!("svc attach {run}"));
+                Err(failure.hint(attach))
             }
             Err(error @ LockError::File { .. }) => Err(Failure::from_error(Code::Failed, &error)),
         }
@@ -95,6 +98,6 @@ impl ServiceRun<'_> {
         let events = run_log::read(&history::log(&self.engine.scope.runs_dir(), &run)).ok()?;
         let view = View::of(&events);
         let (step, since) = view.services.get(&self.plan.service)?.step.as_ref()?;
-        Some(format!("{} since {since:.0}", step.phase()))
+        Some(format!("{} since {}", step.phase(), since.strftime("%F %T UTC")))
     }
 }

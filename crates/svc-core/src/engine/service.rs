@@ -263,11 +263,12 @@ impl<'a> ServiceRun<'a> {
         self.report.downtime_ms = self.ledger.downtime_ms().filter(|_| !is_wished);
         self.report.took_ms = millis(self.began);
         self.report.code = Code::worst(self.report.failures.iter().map(|failure| failure.code));
-        if self.later.is_some()
-            && let Err(failure) = self.keep_record()
-        {
-            self.report.code = Code::worst([self.report.code, failure.code]);
-            self.report.failures.push(failure);
+        if self.later.is_some() {
+            self.report.unsaved = self.without_snapshot();
+            if let Err(failure) = self.keep_record() {
+                self.report.code = Code::worst([self.report.code, failure.code]);
+                self.report.failures.push(failure);
+            }
         }
         // Written before the lock is let go: who takes it next reads there that nothing is owed.
         let _ = self.engine.recorder.announce(Body::ServiceFinished { report: self.report.clone() }).await;

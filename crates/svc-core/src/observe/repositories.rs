@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::names::RepositoryName;
 use crate::outside::Outside;
-use crate::restic::{ResticError, Snapshot};
+use crate::restic::{Purpose, ResticError, Snapshot};
 
 type Repositories = IndexMap<RepositoryName, Result<Vec<Snapshot>, Failure>>;
 
@@ -23,14 +23,19 @@ pub(super) async fn observe(config: &Config, outside: &Outside, goal: &Goal, how
         let failure = Failure::from(&error);
         return names.iter().map(|name| (name.clone(), Err(failure.clone()))).collect();
     }
-    let probes = names.iter().map(|name| probe(config, outside, name, how == Probe::Knock && writes(goal)));
+    let purpose = purpose(goal).filter(|_| how == Probe::Knock);
+    let probes = names.iter().map(|name| probe(config, outside, name, purpose));
     let results = futures_util::future::join_all(probes).await;
     names.iter().cloned().zip(results).collect()
 }
 
-/// Whether something will be written there: then a lock that would stand in the way has to show before anything stops.
-const fn writes(goal: &Goal) -> bool {
-    matches!(goal, Goal::Backup { .. } | Goal::Forget { .. })
+/// What will be written there, if anything: then a lock that would stand in the way has to show before anything stops.
+const fn purpose(goal: &Goal) -> Option<Purpose> {
+    match goal {
+        Goal::Backup { .. } => Some(Purpose::Save),
+        Goal::Forget { .. } => Some(Purpose::Forget),
+        Goal::Restore { .. } | Goal::Start { .. } | Goal::Stop { .. } | Goal::Restart { .. } => None,
+    }
 }
 
 /// One `cat config`, then one `snapshots`: a wrong password is tried once only.
@@ -38,10 +43,13 @@ async fn probe(
     config: &Config,
     outside: &Outside,
     name: &RepositoryName,
-    writes: bool,
+    purpose: Option<Purpose>,
 ) -> Result<Vec<Snapshot>, Failure> {
     let restic = &outside.restic;
-    let found = if writes { restic.knock(name).await } else { restic.repository_id(name).await };
+    let found = match purpose {
+        Some(purpose) => restic.knock(name, purpose).await,
+        None => restic.repository_id(name).await,
+    };
     pinned(config, name, found)?;
     outside.restic.snapshots(name).await.map_err(|error: ResticError| Failure::from(&error))
 }

@@ -110,11 +110,11 @@ pub enum ResticError {
         readable: Vec<Snapshot>,
     },
     /// What it wrote makes no sense.
-    #[error("restic {verb} on repository `{repository}` wrote something unexpected: {reason}")]
+    #[error("restic {verb}{} wrote something unexpected: {reason}", on(repository))]
     Output {
         /// restic's verb.
         verb: &'static str,
-        /// The repository.
+        /// The repository; empty: it was about none.
         repository: String,
         /// What was missing.
         reason: String,
@@ -157,4 +157,8 @@ pub enum ResticFailure {
     /// Any other code.
     #[error("exit code {0}")]
     Code(i32),
+}
+
+fn on(repository: &str) -> String {
+    if repository.is_empty() { String::new() } else { format!(" on repository `{repository}`") }
 }

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Restic, ResticError, ResticFailure,
-    RestoreRequest, Snapshot, Stats, Subset, Verb, Weighed,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Purpose, Restic, ResticError,
+    ResticFailure, RestoreRequest, Snapshot, Stats, Subset, Verb, Weighed,
 };
 use crate::names::{RepositoryName, SnapshotId};
 use fault::{Faults, failed};
@@ -334,7 +334,7 @@ impl Restic for FakeRestic {
         Ok(())
     }
 
-    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+    async fn knock(&self, repository: &RepositoryName, _: Purpose) -> Result<String, ResticError> {
         let call = Call::RepositoryId(repository.clone());
         self.alone(call, false, |open| Ok(open.id.clone().unwrap_or_default())).await
     }

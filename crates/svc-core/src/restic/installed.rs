@@ -75,6 +75,12 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_no_restic_is_told_without_a_repository() {
+        let told = version("rustic 0.18.0").unwrap_err().to_string();
+        assert_eq!(told, "restic version wrote something unexpected: no version number");
+    }
+
+    #[test]
     fn it_is_looked_for_in_the_given_path_only() {
         assert_eq!(find(Path::new("sh"), OsStr::new("/nowhere:.:/bin")), Ok("/bin/sh".into()));
         assert_eq!(find(Path::new("/bin/sh"), OsStr::new("")), Ok("/bin/sh".into()));

@@ -17,8 +17,8 @@ use super::process::{Ended, Job, Sink, Stop, run};
 use super::repository::Locking;
 use super::version_note;
 use super::{
-    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Redactor, RepositoryAccess, Restic,
-    ResticError, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Purpose, Redactor,
+    RepositoryAccess, Restic, ResticError, RestoreRequest, Snapshot, Started, Stats, Subset, Verb, Weighed,
 };
 use crate::config;
 use crate::freeze::Bind;
@@ -285,8 +285,8 @@ impl Restic for ResticProgram {
         self.write_files(repository, request, progress, cancel).await
     }
 
-    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
-        self.read_id(repository, Locking::Own).await
+    async fn knock(&self, repository: &RepositoryName, purpose: Purpose) -> Result<String, ResticError> {
+        self.read_id(repository, Locking::Own(purpose)).await
     }
 
     async fn forget_preview(

@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Message, message};
 use super::mount::{is_mount_point, room};
 use super::program::{Invocation, ResticProgram, odd};
-use super::{ResticError, ResticFailure, Verb};
+use super::{Purpose, ResticError, ResticFailure, Verb};
 use crate::answer::within;
+use crate::figure::bytes;
 use crate::names::RepositoryName;
 
 /// What restic writes at the least: a pack has up to 16 MiB, and its index comes after it. ext4 counts what it never gives
@@ -25,7 +26,7 @@ pub(super) enum Locking {
     /// None: works from read-only media and beside anybody.
     None,
     /// Its own, beside others that are not exclusive.
-    Own,
+    Own(Purpose),
 }
 
 impl ResticProgram {
@@ -39,7 +40,8 @@ impl ResticProgram {
         let mut arguments = ["config", "--json"].map(Into::into).to_vec();
         match locking {
             Locking::None => arguments.push("--no-lock".into()),
-            Locking::Own => self.check_room(repository).await?,
+            Locking::Own(Purpose::Save) => self.check_room(repository).await?,
+            Locking::Own(Purpose::Forget) => {}
         }
         let invocation = Invocation::of(Verb::Cat, repository, arguments);
         let mut output = Vec::new();
@@ -68,7 +70,8 @@ impl ResticProgram {
         match within(self.limits.mount, move || room(&directory)).await.flatten() {
             Some(room) if room < LEAST => {
                 let (verb, repository) = (Verb::Cat.as_str(), repository.to_string());
-                let text = format!("{room} bytes are free, and restic needs {LEAST} at the least");
+                let text =
+                    format!("{} are free, and restic needs {} at the least", bytes(room), bytes(LEAST));
                 Err(ResticError::Failed { verb, repository, kind: ResticFailure::NoSpace, text })
             }
             _ => Ok(()),

@@ -122,6 +122,9 @@ async fn each_repository_is_recorded_with_its_own_failure() {
     let record = house.record("notes");
     let code = |name: &str| record.backups[&repository(name)].last_attempt.as_ref().unwrap().code;
     assert_eq!((code("local"), code("remote")), (Code::Failed, Code::Unreachable));
+    let told = outcome.of("notes").unsaved.iter().map(|one| (one.repository.as_str(), one.code));
+    let own = [("local", Code::Failed), ("remote", Code::Unreachable)];
+    assert_eq!(told.collect::<Vec<_>>(), own, "and told so");
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,9 +176,8 @@ async fn fault_42_who_comes_second_is_told_who_holds_the_service_and_what_that_d
     let outcome = house.run_plan(second).await;
     let said = outcome.messages("notes");
     assert_eq!((outcome.code(), outcome.of("notes").failures.len()), (7, 1), "{said}");
-    assert!(
-        said.starts_with("`notes` is held by another run: backup (run 20261120T120001-1, process "),
-        "{said}"
-    );
-    assert!(said.trim_end().ends_with("; stopping since 2026-11-20T12:00:00Z"), "{said}");
+    assert!(said.starts_with("held by another run: backup (run 20261120T120001-1, process "), "{said}");
+    assert!(said.trim_end().ends_with("; stopping since 2026-11-20 12:00:00 UTC"), "{said}");
+    let hint = outcome.of("notes").failures[0].hint.as_deref();
+    assert_eq!(hint, Some("svc attach 20261120T120001-1"), "it may not be the youngest run");
 }

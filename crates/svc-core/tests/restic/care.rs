@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use svc_core::holder::{self, Own, Verdict, judge};
 use svc_core::life::life;
-use svc_core::restic::{Restic as _, ResticFailure, Subset};
+use svc_core::restic::{Purpose, Restic as _, ResticFailure, Subset};
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, kind_of, overwrite, programs};
@@ -54,7 +54,7 @@ async fn fault_11_a_lock_of_a_dead_process_is_read_judged_and_removed_only_when_
         let check = restic.check(&bench.name, None, &CancellationToken::new()).await;
         assert_eq!(kind_of(check), ResticFailure::Locked);
         // Beside a lock that is not exclusive a backup goes on.
-        restic.knock(&bench.name).await.unwrap();
+        restic.knock(&bench.name, Purpose::Save).await.unwrap();
         restic.unlock(&bench.name).await.unwrap();
         assert_eq!(restic.locks(&bench.name).await.unwrap(), []);
         restic.check(&bench.name, None, &CancellationToken::new()).await.unwrap();
@@ -69,7 +69,7 @@ async fn fault_14_a_lock_that_is_junk_is_damage_and_stays() {
         restic.init(&bench.name).await.unwrap();
         let junk = bench.path("repo/locks").join("a".repeat(64));
         fs::write(&junk, "junk").unwrap();
-        assert_eq!(kind_of(restic.knock(&bench.name).await), ResticFailure::Damaged);
+        assert_eq!(kind_of(restic.knock(&bench.name, Purpose::Save).await), ResticFailure::Damaged);
         assert_eq!(kind_of(restic.locks(&bench.name).await), ResticFailure::Damaged);
         assert!(junk.exists());
     }

@@ -47,7 +47,7 @@ fn a_dry_run_shows_every_step_with_its_reason() {
          (its first snapshot there)
 
     watchtower
-      nothing to do:  none of these repositories takes it
+      nothing to do: none of these repositories takes it
     ");
 }
 

@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
-use svc_core::report::Report;
+use svc_core::code::Code;
+use svc_core::report::{Report, UnsavedReport};
 
 use super::{assert_fits, backup, plan_of, report_of, restore};
 use crate::render::table::{Column, Table};
@@ -54,6 +55,33 @@ fn two_repositories_have_a_row_each() {
       watchtower  – skipped
 
     3 services: 1 ok, 1 failed, 1 skipped, in 48 s
+    ");
+}
+
+#[test]
+fn a_repository_that_got_no_snapshot_is_named_with_its_own_reason() {
+    let (mut report, mut plan): (Report, _) = (report_of(&backup()), plan_of(&backup()));
+    let [local, remote, usb] =
+        ["local", "remote", "usb"].map(|name| name.parse::<svc_core::names::RepositoryName>().unwrap());
+    if let svc_core::goal::Goal::Backup { repositories, .. } = &mut plan.goal {
+        *repositories = vec![local.clone(), remote, usb.clone()];
+    }
+    let unsaved = [(usb, Code::Unreachable), (local, Code::NoSpace)];
+    let unsaved = unsaved.map(|(repository, code)| UnsavedReport { repository, code });
+    for service in &mut report.services[..2] {
+        service.code = Code::NoSpace;
+        service.unsaved = unsaved.to_vec();
+    }
+    assert_snapshot!(result::table(&report, Some(&plan), look(100)), @r"
+      service     result         repository  snapshot   files     size     added  downtime   took
+      paperless   ✓ ok           remote      4f1c9a2b  12,400  2.8 GiB  31.0 MiB      39 s   48 s
+                  ✗ unreachable  usb
+                  ✗ no space     local
+      music       ✗ unreachable  usb                                                        0.0 s
+                  ✗ no space     local
+      watchtower  – skipped
+
+    3 services: 2 no space, 1 skipped, in 48 s
     ");
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use svc_core::names::{RepositoryName, SnapshotId};
 use svc_core::restic::{
-    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Restic, ResticError, ResticFailure,
-    RestoreRequest, Snapshot, Stats, Subset, Weighed,
+    BackupRequest, BackupSummary, Counts, ForgetQuestion, Lock, Progress, Purpose, Restic, ResticError,
+    ResticFailure, RestoreRequest, Snapshot, Stats, Subset, Weighed,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -79,9 +79,9 @@ impl Restic for Tapped<dyn Restic> {
         self.tap.through(call, restic_error, work).await
     }
 
-    async fn knock(&self, repository: &RepositoryName) -> Result<String, ResticError> {
+    async fn knock(&self, repository: &RepositoryName, purpose: Purpose) -> Result<String, ResticError> {
         let call = format!("restic cat {repository}");
-        self.tap.through(call, restic_error, self.inner.knock(repository)).await
+        self.tap.through(call, restic_error, self.inner.knock(repository, purpose)).await
     }
 
     async fn forget_preview(

@@ -1,6 +1,7 @@
 //! Codes, texts and messages that restic ends with.
 
 use super::*;
+use crate::config::Location;
 use crate::restic::ResticFailure;
 
 #[tokio::test]
@@ -128,4 +129,17 @@ async fn a_restore_believes_the_code_and_not_the_summary() {
     let progress = watch::Sender::new(Progress::default());
     let result = wire.restic.restore(&local(), &request, &progress, &CancellationToken::new()).await;
     assert_eq!(kind_of(result), ResticFailure::NoSpace);
+}
+
+#[tokio::test]
+async fn a_disk_without_room_keeps_a_backup_out_and_nobody_who_is_to_make_room() {
+    // Nothing is ever free there.
+    let full = |repository: &mut Repository| repository.location = Some(Location::Repository("/proc".into()));
+    let script = format!("[ $1 = cat ] && echo '{{\"id\": \"{ID}\"}}'");
+    let wire = wire_with(&script, full, &[]);
+    let refused = wire.restic.knock(&local(), Purpose::Save).await.unwrap_err();
+    let failure = crate::failure::Failure::from(&refused);
+    assert_eq!(failure.message, "there is no space left for repository `local`");
+    assert_eq!(failure.causes, ["0 B are free, and restic needs 20.0 MiB at the least"]);
+    assert_eq!(wire.restic.knock(&local(), Purpose::Forget).await.as_deref(), Ok(ID));
 }
