@@ -100,9 +100,8 @@ fn next_command(report: &Report, goal: &Goal) -> String {
 pub(super) fn is_command(hint: &str) -> bool {
     let mut words = hint.split_whitespace();
     match (words.next(), words.next()) {
-        (Some("svc" | "sudo" | "systemctl" | "journalctl" | "docker" | "chmod"), Some(_)) => true,
-        // What writes a secret file that is missing.
-        (Some("(umask"), Some(_)) => true,
+        // `(umask` writes a secret file that is missing.
+        (Some("svc" | "sudo" | "systemctl" | "journalctl" | "docker" | "chmod" | "(umask"), Some(_)) => true,
         // "mount the right disk" is advice.
         (Some("mount" | "umount"), Some(path)) => path.starts_with('/'),
         _ => false,

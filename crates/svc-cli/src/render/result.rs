@@ -105,8 +105,8 @@ fn rows<'a>(service: &'a ServiceReport, plan: Option<&'a Plan>) -> Vec<Row<'a>> 
         snapshots => {
             let saved = snapshots.iter().map(|snapshot| Row::saved(service, snapshot));
             let without = without(service, plan).into_iter().map(|(repository, word)| Row {
-                repository,
                 word,
+                repository,
                 ..Row::without_snapshot(service)
             });
             saved.chain(without).enumerate().map(|(place, row)| Row { first: place == 0, ..row }).collect()
