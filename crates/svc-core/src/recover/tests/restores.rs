@@ -89,7 +89,7 @@ impl Known {
             Body::StepStarted { step: Step::Stop { targets }, .. } => self.goes_down(targets),
             Body::StepStarted { step: Step::Revert { stop, .. }, .. } => {
                 self.failed = true;
-                if self.trees != Trees::Old {
+                if self.have_changed() {
                     self.goes_down(&stop.concat());
                 }
             }
@@ -116,6 +116,11 @@ impl Known {
     /// Whether it is brought to its end.
     fn goes_on(&self) -> bool {
         self.trees == Trees::Changing || (self.trees == Trees::New && !self.failed)
+    }
+
+    /// Whether there is a way back. While they change places there is only forward.
+    fn have_changed(&self) -> bool {
+        matches!(self.trees, Trees::New | Trees::GoingBack | Trees::Mixed)
     }
 
     fn is_unsettled(&self) -> bool {
@@ -196,7 +201,7 @@ impl<'a> Worker<'a> {
                 }
                 failed = !self.turn(Body::Exchanged { service: notes() });
             }
-            Step::Revert { start, .. } if !failed && known.trees != Trees::Old => {
+            Step::Revert { start, .. } if !failed && known.have_changed() => {
                 self.log.push(Body::PuttingBack { service: notes() });
                 failed = !self.turn(Body::PutBack { service: notes() });
                 failed |= !self.start(&start.concat());
