@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::code::Code;
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::figure::moment;
 use crate::history;
 use crate::life::{Life, life};
 use crate::names::RepositoryName;
@@ -91,7 +92,7 @@ impl Own {
 }
 
 fn held_by(Lock { pid, host, time, .. }: &Lock, what: &str) -> String {
-    format!("held by process {pid} on `{host}`{what} last heard of at {}", shown(*time))
+    format!("held by process {pid} on `{host}`{what} last heard of at {}", moment(*time))
 }
 
 /// restic would ask the other program by a signal that ends most: only time tells.
@@ -100,12 +101,8 @@ fn left_behind(Lock { pid, time, .. }: &Lock) -> String {
     format!(
         "left by a restic that svc had started; its process id {pid} is another program's by now, so it is nobody's only \
          from {} on",
-        shown(stale)
+        moment(stale)
     )
-}
-
-fn shown(time: Timestamp) -> impl std::fmt::Display {
-    time.strftime("%F %T UTC")
 }
 
 /// How long it is waited in all.

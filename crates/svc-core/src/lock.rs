@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rustix::fs::FlockOperation;
 
 use crate::durable;
+use crate::figure::moment;
 use crate::names::{RunId, ServiceName};
 
 /// The run that a holder's line names.
@@ -17,6 +18,12 @@ use crate::names::{RunId, ServiceName};
 pub fn run_of(holder: &str) -> Option<RunId> {
     let (_, rest) = holder.split_once("(run ")?;
     rest.split_once(',')?.0.parse().ok()
+}
+
+/// What the run does that a holder's line names: its verb.
+#[must_use]
+pub fn verb_of(holder: &str) -> Option<&str> {
+    holder.split_once(" (run ").map(|(verb, _)| verb)
 }
 
 /// A held lock; the kernel lets it go when the process ends, however it ends.
@@ -69,7 +76,7 @@ impl ServiceLock {
         if !seize(&file).map_err(failed)? {
             return Err(LockError::Busy { service: service.clone(), holder: holder(&mut file) });
         }
-        let since = since.strftime("%F %T UTC");
+        let since = moment(since);
         let text = format!("{verb} (run {run}, process {}) since {since}\n", std::process::id());
         // It is only for people: a full disk does not keep anybody from what has to be done.
         let _ = write_holder(&mut file, &text);
@@ -143,7 +150,7 @@ mod tests {
         let first = take().unwrap();
         let Err(LockError::Busy { holder, .. }) = take() else { panic!("the lock was given twice") };
         assert!(holder.starts_with("backup (run r1"), "{holder}");
-        assert_eq!(run_of(&holder), Some(run.clone()));
+        assert_eq!((verb_of(&holder), run_of(&holder)), (Some("backup"), Some(run.clone())));
         assert!(holder.ends_with("since 1970-01-01 00:00:00 UTC"), "{holder}");
         assert_eq!(held_by(directory.path(), &service), Some(holder));
         drop(first);

@@ -167,8 +167,7 @@ impl fmt::Display for AtWork {
 
 fn at_work(scope: &Scope, service: &ServiceName) -> Option<AtWork> {
     let holder = lock::held_by(&scope.locks_dir(), service)?;
-    let (verb, _) = holder.split_once(' ')?;
-    Some(AtWork { run: lock::run_of(&holder)?, verb: verb.to_owned() })
+    Some(AtWork { run: lock::run_of(&holder)?, verb: lock::verb_of(&holder)?.to_owned() })
 }
 
 impl From<ContainerHealth> for Health {

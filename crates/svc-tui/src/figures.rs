@@ -1,7 +1,7 @@
 //! Figures as people read them: bytes, durations, ages, pace. Said once, for every screen and table.
 
 use jiff::{SignedDuration, Timestamp};
-pub use svc_core::figure::bytes;
+pub use svc_core::figure::{bytes, moment};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -57,23 +57,28 @@ pub(crate) fn stats(report: &StatsReport, now: Timestamp) -> String {
         figures::bytes(stats.uncompressed_bytes)
     )];
     let record = &report.record;
-    let day = |at: Timestamp| at.strftime("%F %T UTC").to_string();
     lines.extend(record.damaged.iter().map(|damage| {
         let part = damage.subset.filter(|subset| subset.of > 1);
         let part = part.map(|subset| format!(" in part {} of {}", subset.part, subset.of));
-        format!("damaged{}, found {}", part.unwrap_or_default(), day(damage.at))
+        format!("damaged{}, found {}", part.unwrap_or_default(), figures::moment(damage.at))
     }));
     lines.extend(record.lost.failure().map(|failure| failure.message));
     match &record.last_check {
         _ if !record.damaged.is_empty() => {}
         Some(check) => {
-            lines.push(format!("last check {}: {}", day(check.at), words::outcome(check.code).text));
+            lines.push(format!(
+                "last check {}: {}",
+                figures::moment(check.at),
+                words::outcome(check.code).text
+            ));
         }
         None => lines.push("never checked".to_owned()),
     }
     lines.extend(
-        record.proven_until(now).map(|until| format!("everything until {} was read back", day(until))),
+        record
+            .proven_until(now)
+            .map(|until| format!("everything until {} was read back", figures::moment(until))),
     );
-    lines.extend(record.last_prune.map(|at| format!("last pruned {}", day(at))));
+    lines.extend(record.last_prune.map(|at| format!("last pruned {}", figures::moment(at))));
     lines.join("\n") + "\n"
 }

@@ -21,8 +21,8 @@ pub(crate) fn service_table(overview: &Overview, look: Look) -> String {
 pub(crate) fn home(overview: &Overview, look: Look) -> String {
     let odd: Vec<&ServiceOverview> =
         overview.services.iter().filter(|service| needs_a_person(service)).collect();
-    let attach = || overview.services.iter().find_map(|service| attach(&service.state));
-    let next = worst(&odd).map(next_command).or_else(attach).unwrap_or_else(|| "svc tui".to_owned());
+    let at_work = || overview.services.iter().find_map(|service| attach(&service.state));
+    let next = worst(&odd).map(next_command).or_else(at_work).unwrap_or_else(|| "svc tui".to_owned());
     let rows = if odd.is_empty() { String::new() } else { format!("\n{}", rows(&odd, overview.at, look)) };
     let next = format!("{} {next}", paint("next:", Tone::Busy));
     look.finish(format!("{}\n{rows}\n{next}\n", headline(&overview.services, odd.len(), look)))

@@ -8,6 +8,7 @@ use super::control::stays_off;
 use super::service::ServiceRun;
 use crate::code::Code;
 use crate::failure::Failure;
+use crate::figure::moment;
 use crate::history;
 use crate::lock::{LockError, ServiceLock, run_of, written_by_holder};
 use crate::run_log;
@@ -98,6 +99,6 @@ impl ServiceRun<'_> {
         let events = run_log::read(&history::log(&self.engine.scope.runs_dir(), &run)).ok()?;
         let view = View::of(&events);
         let (step, since) = view.services.get(&self.plan.service)?.step.as_ref()?;
-        Some(format!("{} since {}", step.phase(), since.strftime("%F %T UTC")))
+        Some(format!("{} since {}", step.phase(), moment(*since)))
     }
 }

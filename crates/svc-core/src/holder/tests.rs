@@ -58,7 +58,7 @@ fn a_process_id_of_ours_that_another_program_has_by_now_is_waited_for_until_the_
         let judged = |minute| judge(&locks, HOST, &own, at(minute), |_| life);
         let Verdict::Held(who) = judged(40) else { panic!("{own:?} {life:?}: {:?}", judged(40)) };
         assert!(who.contains("its process id 7 is another program's by now"), "{who}");
-        assert!(who.contains(&shown(at(40)).to_string()), "{who}");
+        assert!(who.contains(&moment(at(40)).to_string()), "{who}");
         assert_eq!(judged(41), Verdict::Stale, "{own:?} {life:?}");
     }
 }

@@ -15,6 +15,7 @@ use super::kept::{self, Lost};
 use crate::code::Code;
 use crate::durable;
 use crate::failure::Failure;
+use crate::figure::moment;
 use crate::names::RepositoryName;
 use crate::restic::Subset;
 
@@ -140,7 +141,7 @@ impl RepositoryRecord {
     #[must_use]
     pub fn damage(&self, repository: &RepositoryName) -> Option<Failure> {
         let last = self.damaged.last()?;
-        let when = last.at.strftime("%F %T UTC");
+        let when = moment(last.at);
         let message =
             format!("repository `{repository}` was found damaged at {when}: nothing is removed from it");
         let failure = Failure::new(Code::Damaged, message);

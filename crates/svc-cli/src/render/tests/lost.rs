@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 use svc_core::dispatch::dispatch;
+use svc_core::event::Event;
 use svc_core::renderer::Renderer;
 use tokio::sync::mpsc;
 
@@ -34,15 +35,20 @@ impl Write for Head {
     }
 }
 
+/// Tells a whole run, event by event.
+async fn tell_all(events: &mpsc::UnboundedSender<Event>) {
+    for event in backup() {
+        events.send(event).unwrap();
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_broken_pipe_drops_its_renderer_and_the_run_goes_on() {
     let (events, seen) = mpsc::unbounded_channel();
     let (head, paper) = (Head::default(), Paper::default());
     let run = async move {
-        for event in backup() {
-            events.send(event).unwrap();
-            tokio::task::yield_now().await;
-        }
+        tell_all(&events).await;
         "done"
     };
     let look = Look { width: 80, colour: false, glyphs: true };
@@ -88,11 +94,7 @@ async fn a_run_that_is_over_waits_for_nobody_who_was_told_to_end() {
     let (events, seen) = mpsc::unbounded_channel();
     let (tell, go_on) = gate::channel();
     let in_vain = Arc::new(AtomicUsize::new(0));
-    let run = async move {
-        for event in backup() {
-            events.send(event).unwrap();
-        }
-    };
+    let run = async move { tell_all(&events).await };
     let still: Vec<Box<dyn Renderer>> =
         vec![Box::new(Json::new(Still { go_on, in_vain: Arc::clone(&in_vain) }))];
     dispatch(run, seen, still, || Timestamp::UNIX_EPOCH, ready(())).await;
@@ -105,10 +107,7 @@ async fn a_terminal_that_stands_still_holds_no_run_up() {
     let (tell, go_on) = gate::channel();
     let in_vain = Arc::new(AtomicUsize::new(0));
     let run = async move {
-        for event in backup() {
-            events.send(event).unwrap();
-            tokio::task::yield_now().await;
-        }
+        tell_all(&events).await;
         // Whoever shows it has not come beyond its first line.
         tell.send(()).unwrap();
     };
